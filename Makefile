@@ -1,0 +1,53 @@
+# `make` lists what there is. On Windows, where there is no make, README.md gives the same commands for pip.
+PYTHON ?=
+LAB_ARGS ?=
+TEST_ARGS ?=
+NOTEBOOK ?=
+BENCH ?=
+RUN = .venv/bin/python -m
+FIRST = $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+# JupyterLab refuses to serve as root unless told; containers often have no other user.
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.PHONY: help setup lab test other-cpu notebooks lint format bench binder
+
+help:
+	@echo "make lab        open the course in JupyterLab (LAB_ARGS=... for JupyterLab's own options)"
+	@echo "make test       run every test (TEST_ARGS=... for pytest's own options)"
+	@echo "make other-cpu  test the notebooks with an older CPU's instructions"
+	@echo "make notebooks  run the notebooks and refresh their outputs (NOTEBOOK=... for one of them)"
+	@echo "make lint       check code and notebooks with ruff"
+	@echo "make format     format code and notebooks with ruff"
+	@echo "make bench      run the benchmarks (BENCH=... for one of them, BENCH=--list for their names)"
+	@echo "make binder     replay what Binder would build from the last commit (takes minutes)"
+	@echo "Each sets up .venv first, with PYTHON=... if you name one; the second time that takes a moment."
+
+setup:
+	@PYTHON="$(PYTHON)" sh tests/tools/setup.sh
+
+lab: setup
+	$(RUN) jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url="/lab/tree/$(FIRST)" $(AS_ROOT) $(LAB_ARGS)
+
+test: setup
+	$(RUN) pytest $(TEST_ARGS)
+
+# The notebooks' numbers must come out the same where the CPU lacks the newer instructions.
+other-cpu: setup
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem $(RUN) pytest notebooks $(TEST_ARGS)
+
+notebooks: setup
+	$(RUN) tests.tools.refresh $(NOTEBOOK)
+
+lint: setup
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+
+format: setup
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+bench: setup
+	$(RUN) tests.benchmarks.run $(BENCH)
+
+binder: setup
+	$(RUN) tests.tools.check_binder

@@ -1,0 +1,167 @@
+"""The exercises of notebook 2: one batch, one loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from helpers.exercises import Judge, choice, function, number, numbers
+
+
+def _value(answer: object) -> float | None:
+    """One number, whatever holds it; None for anything else."""
+    try:
+        return float(answer)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+
+
+def _near(given: float, expected: float) -> bool:
+    return math.isclose(given, expected, rel_tol=1e-6, abs_tol=1e-9)
+
+
+NOTHING_CAME_BACK = "Your function returns None: the last line of a function must return the result."
+NO_NUMBER = "Your function should return one number, and it returned {}."
+
+
+def _test_epoch_loss(epoch_loss: Callable) -> str | None:
+    """Feed three batches of unequal size, as lists and as tensors, then a single one."""
+    means, sizes = [2.0, 4.0, 9.0], [64, 64, 32]
+    found = epoch_loss(means, sizes)
+    if found is None:
+        return NOTHING_CAME_BACK
+    given = _value(found)
+    if given is None:
+        return NO_NUMBER.format(repr(found))
+    total, samples = 2.0 * 64 + 4.0 * 64 + 9.0 * 32, 160
+    hints = {
+        5.0: "That is the mean of the batch means: the short batch speaks for 32 samples and got a third of the vote.",
+        total: "That is the sum of all losses: it still has to be divided, once, by the number of samples.",
+        total / 3: "You divided the sum of all losses by the number of batches; divide by the number of samples.",
+        total / (3 * 64): "You divided as if every batch had as many samples as the first: add up the sizes instead.",
+        15.0 / samples: "You added the means before multiplying each with its batch's size.",
+        (2.0 + 4.0 + 9.0) * 64 / samples: "You multiplied every mean with the same size: the last batch has its own.",
+    }
+    for wrong, hint in hints.items():
+        if _near(given, wrong):
+            return hint
+    if not _near(given, total / samples):
+        truth = total / samples
+        return f"Means 2, 4, 9 with sizes 64, 64, 32 have a mean over samples of {truth:.4g}; yours gives {given:.4g}."
+    as_tensors = _value(epoch_loss(torch.tensor(means, dtype=torch.float64), torch.tensor(sizes)))
+    if as_tensors is None or not _near(as_tensors, total / samples):
+        return "Right for lists, but not for tensors of means and sizes."
+    if not _near(float(epoch_loss([3.0], [7])), 3.0):
+        return "With a single batch the answer is that batch's mean, and yours is not."
+    return None
+
+
+def _test_accumulate(accumulate: Callable) -> str | None:
+    """Feed micro-batches of 3, 3 and 1 samples whose 'gradients' are the samples themselves."""
+    samples = torch.tensor([[1.0, 0.0], [2.0, 0.0], [3.0, 3.0], [4.0, 1.0], [5.0, 2.0], [6.0, 0.0], [28.0, 8.0]])
+    micro_batches = list(samples.double().split(3))
+    found = accumulate(lambda micro: micro.mean(0), micro_batches)
+    if found is None:
+        return NOTHING_CAME_BACK
+    if not isinstance(found, Tensor) or found.shape != (2,):
+        return "Your function should return one gradient, of the same shape as gradient_of_mean returns."
+    means = torch.stack([micro.mean(0) for micro in micro_batches])
+    hints = (
+        (means.sum(0), "You added the mean gradients without scaling them: that grows with their number."),
+        (means.mean(0), "Every micro-batch got the same weight: the last has one sample and a third of the vote."),
+        (samples.double().sum(0), "That is the gradient of the summed loss: divide once by the number of samples."),
+        (samples.double().sum(0) / 9, "You divided as if every micro-batch had as many samples as the first."),
+        (samples.double().sum(0) / 3, "You divided by the number of micro-batches; divide by the number of samples."),
+    )  # fmt: skip
+    for wrong, hint in hints:
+        if torch.allclose(found.double(), wrong):
+            return hint
+    if not torch.allclose(found.double(), samples.double().mean(0)):
+        expected = samples.mean(0).tolist()
+        return f"For micro-batches of 3, 3 and 1 samples the result should be {expected}; yours is {found.tolist()}."
+    return None
+
+
+EXERCISES: dict[str, Judge] = {
+    "2.1": numbers(
+        [2, 1],
+        [
+            ([6, 3], "That is the sum, the gradient of the summed loss: divide by the number of samples."),
+            ([2, 5 / 3], "You averaged sizes without their signs: −1 pulls the other way, and that counts."),
+            ([3, 1.5], "You divided by the number of weights; divide by the number of samples, three."),
+            ([1, 2], "The right numbers in the wrong order: the first weight's mean comes first."),
+            ([0.5, 5 / 3], "You averaged within each sample; average over the samples, one weight at a time."),
+            ([0.5, 3.5, 0.5], "You averaged within each sample; average over the samples, one weight at a time."),
+        ],
+        right="Right: weight by weight, the mean of the samples' gradients.",
+        otherwise="Not yet: for each weight, add the three samples' gradients and divide by three.",
+    ),
+    "2.2": choice(
+        "c",
+        {
+            "a": "A ReLU treats every sample by itself: what it makes of a patient does not depend on the others.",
+            "b": "The absolute error is another loss, but still one per sample: lines (a) to (d) hold for any loss.",
+            "d": "More weights make the gradient longer; each sample's loss still depends on that sample alone.",
+        },
+        right="Right: with the batch's mean in it a sample's loss depends on its company.",
+    ),
+    "2.3": number(
+        0.0025,
+        {
+            2.56: "You multiplied: the sum's gradient is 32 times as long already, so the learning rate must shrink.",
+            0.08: "With the same learning rate every update becomes 32 times as long.",
+            0.08 / 64: "You divided by 64, but these batches have 32 samples.",
+            0.08 / 32**0.5: "The root of the batch size belongs to the noise; the lengths differ by 32.",
+            0.32: "You multiplied, and with 4; the sum's gradient is 32 times as long, so divide by 32.",
+        },
+        right="Right: 32 times the gradient, a 32nd of the learning rate.",
+        otherwise="Not yet: how many times as long is the gradient of a sum over 32 samples?",
+    ),
+    "2.4": function(
+        _test_epoch_loss,
+        right="Right: mean times size is the batch's sum; add the sums, count the samples, divide once.",
+    ),
+    "2.5": number(
+        9,
+        {
+            3: "Three times the batch makes the variance a third, but the distance only one over the root of three.",
+            3**0.5: "The other way round: the distance falls with the root of B, so B must grow with the square.",
+            1 / 9: "That is how the variance changes; the question is about the batch size, which has to grow.",
+            1 / 3: "A smaller batch is noisier.",
+            6: "Doubling twice halves the distance; for a third, ask what has a root of three.",
+            27: "One power too many: the distance goes with one over the root of B.",
+        },
+        right="Right: nine times the samples for a third of the distance.",
+        otherwise="Not yet: the distance falls as one over the root of B.",
+    ),
+    "2.6": function(
+        _test_accumulate,
+        right="Right: it works for equal micro-batches, a short last one, and any other way to cut the batch.",
+    ),
+    "2.7": number(
+        753 / 353,
+        {
+            2: "That is the plain mean of the two workers: A has more samples and should count for more.",
+            4: "You added the two means: the mean over all samples lies between 1 and 3.",
+            753: "That is the sum of all gradients; divide it by the number of samples.",
+            753 / 2: "You divided the sum by the number of workers; divide by the number of samples.",
+            (153 * 3 + 200 * 1) / 353: "The weights are swapped: the gradient of 3 belongs to the 200 samples.",
+            600 / 353: "Worker B is missing from the sum.",
+        },
+        right="Right: (200 · 3 + 153 · 1) / 353, nearer to the larger shard.",
+        tolerance=5e-5,
+        otherwise="Not yet: multiply each mean by its number of samples, add, and divide by 353.",
+    ),
+    "2.8": choice(
+        "c",
+        {
+            "a": "With full batches of equal size the mean of the means is the truth: the log would say 2.",
+            "b": "All six batches are full here, so counting them as full is right: the log would say 2.",
+            "d": "Dividing by elements instead of rows makes a loss smaller; 7 is larger than 2.",
+        },
+        right="Right: 2, 4, 6, … , 12 add up to 42, and a sixth of that is 7.",
+    ),
+}  # fmt: skip

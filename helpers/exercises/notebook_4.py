@@ -1,0 +1,154 @@
+"""The exercises of notebook 4."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import pandas as pd
+
+from helpers.errors import LessonError
+from helpers.exercises import Judge, Reply, choice, function, numbers
+from helpers.exercises import number as one_number
+
+
+def _try_halving(halving_epochs: Callable) -> str | None:
+    if halving_epochs(27, 1, 3, 3) is None:
+        return "Your function returns nothing yet: end it with return."
+    cases = {(27, 1, 3, 3): 81, (10, 2, 2, 3): 64, (8, 1, 2, 1): 8}
+    given = {case: halving_epochs(*case) for case in cases}
+    if given[27, 1, 3, 3] == 27 + 27 + 9:
+        return "Are the epochs of a round really the same for all rounds? Each round gives `factor` times as many."
+    if given[27, 1, 3, 3] == 13:
+        return "These are the epochs that one model would train. How many models are there in each round?"
+    if given[27, 1, 3, 3] == 270:
+        return "270 is what the full grid costs. After the first round only a third of the models go on."
+    if given[27, 1, 3, 3] == 81 and given[10, 2, 2, 3] == 20 + 20 + 16:
+        return "Half of 5 models is 3 here: scikit-learn rounds up, and you rounded down."
+    for case, expected in cases.items():
+        if given[case] != expected:
+            return f"halving_epochs{case} should be {expected}; yours says {given[case]}."
+    return None
+
+
+def _try_best_within(best_within: Callable) -> str | None:
+    epochs = pd.DataFrame(
+        {"epoch": [1, 2, 3, 4], "seconds": [0.5, 1.0, 1.5, 2.0], "validation_loss": [0.9, 0.7, 0.8, 0.6]}
+    )
+    if best_within(epochs, 2.0) is None:
+        return "Your function returns nothing for a run whose epochs all ended in time: end it with return."
+    in_time, all_of_it = best_within(epochs, 1.6), best_within(epochs, 9.0)
+    if in_time == 0.6:
+        return "You looked at epochs that had not ended yet: after 1.6 seconds the fourth is still running."
+    if in_time == 0.8:
+        return "That is the last loss within the budget. The lowest one had come earlier, and its weights can be kept."
+    if in_time in (2, 1) or all_of_it in (4, 3):
+        return "That is the number of an epoch, or its place. The loss is wanted."
+    if in_time != 0.7 or all_of_it != 0.6:
+        return f"For losses 0.9, 0.7, 0.8, 0.6 at 0.5, 1, 1.5 and 2 seconds: in 1.6 seconds 0.7, yours says {in_time}."
+    if best_within(epochs, 1.0) != 0.7:
+        return "An epoch that ends exactly when the time is up has ended in time."
+    early = best_within(epochs, 0.1)
+    return None if early is None else f"No epoch has ended after 0.1 seconds: return None there, not {early}."
+
+
+TO_BEAT, MOST_UPDATES = 0.845, 400
+
+
+def _train_your_own(answer: object) -> Reply:
+    """Train the settings on the embedded ratings, on the course's split, and judge loss and updates."""
+    from helpers.data import load_ratings, split
+    from helpers.models import CollaborativeFilter
+    from helpers.search import RatingRegressor
+    from helpers.training import Config, History, iterations_per_epoch, train
+
+    if not isinstance(answer, dict):
+        return Reply(False, 'A dictionary of settings is wanted, such as {"learning_rate": 0.001, "num_epochs": 4}.')
+    known = [name for name in inspect.signature(RatingRegressor).parameters if name not in ("num_users", "num_movies")]
+    unknown = [name for name in answer if name not in known]
+    if unknown:
+        return Reply(False, f"There is no setting {unknown[0]!r}: there are {', '.join(known)}.")
+    ratings = load_ratings()
+    parts = split(ratings)
+    settings = dict(answer)
+    embedding_dim = settings.pop("embedding_dim", 50)
+    try:
+        config = Config(**settings)
+        model = CollaborativeFilter.for_ratings(ratings, parts.train, embedding_dim, seed=config.seed)
+    except LessonError as error:
+        return Reply(False, str(error))
+    updates = config.num_epochs * iterations_per_epoch(len(parts.train), config.batch_size)
+    if updates > MOST_UPDATES:
+        return Reply(
+            False,
+            f"That is {updates:,} updates, and the budget is {MOST_UPDATES}: fewer epochs, or larger batches. "
+            "A run that is cut short needs longer steps.",
+        )
+    history = History.of(train(model, parts.train, parts.validation, config))
+    rmse = (history.best_validation_loss or float("inf")) ** 0.5
+    made = f"RMSE {rmse:.3f} after {updates} updates"
+    if rmse <= TO_BEAT:
+        return Reply(True, f"Right: {made}. The textbook's 980 updates end at 0.862.")
+    if config.weight_decay == 0 and config.learning_rate >= 0.005:
+        return Reply(False, f"{made}. The step is long enough, and nothing holds the weights back yet.")
+    if config.learning_rate < 0.005:
+        return Reply(False, f"{made}. With so few updates a learning rate of {config.learning_rate:g} gets nowhere.")
+    return Reply(False, f"{made}: {TO_BEAT} is not reached yet. How many numbers does a taste need?")
+
+
+EXERCISES: dict[str, Judge] = {
+    "4.1": one_number(
+        13,
+        {
+            12: "You rounded down: the last 1,696 ratings are still a batch.",
+            100_000 / 8192: "You did not round: there is no fifth of an update.",
+            98: "That is for batches of 1,024.",
+            8192: "That is the number of ratings in a batch.",
+            130: "That would be ten epochs. This run made one.",
+        },
+        right="Right. An eighth of the usual 98 updates, with the same learning rate: so it got nowhere.",
+    ),
+    "4.2": choice(
+        "c",
+        {
+            "a": "Look at the runs with 125 ratings again: they differ by as much among themselves.",
+            "b": "A fifth more ratings to train on does help a little, but 125 ratings cannot show it.",
+            "d": "Overfitting is a gap between training and validation loss, and neither was compared here.",
+        },
+        right="Right. A score has an error, and on 125 ratings it is as large as everything that settings can do.",
+    ),
+    "4.3": function(_try_halving, right="Right. With factor 3 and 27 models every round costs the same."),
+    "4.4": choice(
+        "c",
+        {
+            "a": "A lower number is what both were looking for, luck included. How much luck is in it?",
+            "b": "A mean of 500 scores would average luck out. The lowest of them collects it.",
+            "d": "The ratings are the same, but the luckiest of 500 is luckier than the luckiest of 5.",
+        },
+        right="Right. The more tries, the luckier the winner: measure it again on ratings that chose nothing.",
+    ),
+    "4.5": numbers(
+        [195_000, 2.34],
+        [
+            ([192_000, 2.304], "You forgot the biases: each user and each film has one more number."),
+            (
+                [195_000, 0.78],
+                "That is the memory of the weights alone. Training also keeps gradients and momentum.",
+            ),
+            ([195_000, 1.56], "Weights and gradients: momentum remembers one more number for each weight."),
+            ([195_000, 3.12], "That is Adam, which remembers two numbers for each weight. Momentum remembers one."),
+            (
+                [195_000, 2_340_000],
+                "The parameters are right. The memory is in bytes, and a megabyte is a million.",
+            ),
+            (
+                [128_000_000, 1536],
+                "You multiplied users by films. There is a row for each user, and a row for each film.",
+            ),
+        ],
+        right="Right: 3,000 rows of 65 numbers, and 12 bytes for each of them.",
+        tolerance=1e-3,
+    ),
+    "4.6": function(_try_best_within, right="Right. With the best weights kept, a run is worth its lowest loss."),
+    "4.7": _train_your_own,
+}

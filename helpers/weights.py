@@ -1,0 +1,100 @@
+"""Keeping a model's best weights, and writing and reading them."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import pickle
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from helpers.errors import LessonError
+from helpers.training import Progress, is_finite
+
+
+class BestWeights:
+    """Keeps a copy of a model's weights from the epoch with the lowest validation loss.
+
+    >>> best = BestWeights(model)
+    >>> for progress in best.watch(train(model, train_set, validation_set)): ...
+    >>> best.restore()
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.epoch: int | None = None
+        self.validation_loss = math.inf
+        self._weights: dict[str, Tensor] | None = None
+
+    def watch(self, run: Iterable[Progress]) -> Iterator[Progress]:
+        """Pass a run on, copying the weights whenever an epoch is the best so far."""
+        for progress in run:
+            if is_finite(progress.validation_loss) and progress.validation_loss < self.validation_loss:
+                self.epoch, self.validation_loss = progress.epoch, progress.validation_loss
+                self._weights = copy.deepcopy(self.model.state_dict())
+            yield progress
+
+    def restore(self) -> None:
+        """Put the best weights back into the model."""
+        self.model.load_state_dict(self._kept())
+
+    def save(self, path: str | Path) -> None:
+        """Write the best weights to a file that `load_weights` reads."""
+        _write_weights(self._kept(), path)
+
+    def _kept(self) -> dict[str, Tensor]:
+        if self._weights is None:
+            raise LessonError("There are no best weights yet: no epoch with a validation loss has ended.")
+        return self._weights
+
+
+def save_weights(model: nn.Module, path: str | Path) -> None:
+    """Write a model's weights to a file that `load_weights` reads."""
+    _write_weights(model.state_dict(), path)
+
+
+def _write_weights(weights: dict[str, Tensor], path: str | Path) -> None:
+    path = Path(path)
+    # Written beside its place and moved into it when whole: a full disk leaves the former file as it was.
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        torch.save({name: weight.cpu() for name, weight in weights.items()}, partial)
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:
+        raise LessonError(f"The weights could not be written to {path}: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Read weights written by `save_weights` into a model of the same shape; on any error the model stays as it was.
+
+    Raises:
+        LessonError: for a missing, truncated or foreign file, one that carries code, or weights of another shape.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise LessonError(f"There is no file of weights at {path}.")
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of a foreign file's dialect: the error below says it plainly
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise LessonError(f"{path} holds more than weights, or is no file of weights: it was not loaded.") from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise LessonError(f"{path} is damaged or no file of weights: save it again.") from error
+    if not isinstance(weights, dict):
+        raise LessonError(f"{path} holds no weights by name: save it with save_weights().")
+    expected = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    found = {name: tuple(weight.shape) for name, weight in weights.items() if isinstance(weight, Tensor)}
+    if expected != found:
+        name = min(expected.items() ^ found.items())[0]
+        raise LessonError(
+            f"The weights in {path} are of another model: {name} is {found.get(name, 'missing')} there"
+            f" and {expected.get(name, 'missing')} here."
+        )
+    model.load_state_dict(weights)

@@ -1,0 +1,283 @@
+"""How quickly live parts answer, in a real JupyterLab and Chromium: one script, one table.
+
+    .venv/bin/python -m tests.benchmarks.live_latency
+
+Timings need a quiet machine; what has to work on any machine is tested in tests/browser.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.benchmarks.measuring import Row, machine
+from tests.browser.conftest import CHROMIUM_OPTIONS, LivePart, Notebook, find_chromium, start_lab
+
+PRESSES = 15
+
+IMPORTS = """
+import gc, json, time
+import ipywidgets, psutil
+from helpers.data import load_ratings, split
+from helpers.live import *
+from helpers.models import CollaborativeFilter
+from helpers.training import Config, train
+
+ratings = load_ratings()
+parts = split(ratings)
+mean = parts.train.targets.mean().item()
+"""
+# The default run of the playground: 100,000 ratings, 10 epochs. Every run notes when it began and when it was closed.
+LIVE = """
+notes, arrivals = [], []
+
+def make_run(batch_size, learning_rate, num_epochs):
+    model = CollaborativeFilter(ratings.num_users, ratings.num_movies, 50, mean=mean)
+    return train(model, parts.train, parts.validation, Config(num_epochs, batch_size, learning_rate))
+
+def start(**values):
+    began, made = time.perf_counter(), 0
+    try:
+        for progress in make_run(**values):
+            made += 1
+            yield progress
+    finally:
+        notes.append((began, time.perf_counter(), made, progress.num_updates, progress.seconds))
+
+live = live_training(
+    start,
+    batch_size=powers_of_two(32, 8192, 1024, "samples per update"),
+    learning_rate=log_slider(1e-4, 1, 0.001, "length of a step"),
+    num_epochs=int_slider(1, 200, 10, "times every rating is seen"),
+)
+live._view.observe(lambda change: arrivals.append(time.perf_counter()), "chosen")
+live
+"""
+PLAIN = """
+def plain():
+    began = time.perf_counter()
+    for progress in make_run(1024, 0.001, 10):
+        pass
+    return time.perf_counter() - began
+print(json.dumps([plain() for _ in range(5)]))
+"""
+NOTES = "print(json.dumps([notes, arrivals]))"
+SIZE = """
+gc.collect()
+from matplotlib.figure import Figure
+figures = sum(type(thing) is Figure for thing in gc.get_objects())
+memory = psutil.Process().memory_info().rss / 2**20
+print(json.dumps([len(ipywidgets.widgets.widget._instances), figures, memory]))
+"""
+
+# Notes the time from a key press to the paint after the first frame of the run that it started.
+LATENCY = """root => {
+  const image = root.querySelector('img'), line = root.querySelector('.progress-text');
+  const latencies = root.latencies = [];
+  let pressed = null, begun = false;
+  root.addEventListener('keydown', () => { pressed = performance.now(); begun = false; }, true);
+  const watcher = new MutationObserver(() => { begun ||= line.textContent.trim() === 'starting'; });
+  watcher.observe(line, { childList: true, subtree: true });
+  image.addEventListener('load', () => {
+    if (pressed === null || !begun) return;
+    const since = pressed;
+    pressed = null;
+    requestAnimationFrame(() => latencies.push(performance.now() - since));
+  });
+}"""
+
+
+class Bench:
+    """A notebook with the live part, and cells that answer in JSON."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.notebook, self.page = notebook, notebook.page
+        notebook.run_all()
+        self.live.wait_until_done()
+
+    @property
+    def live(self) -> LivePart:
+        return self.notebook.live()
+
+    def ask(self, cell: int) -> list:
+        """Run a cell and read what it printed."""
+        self.notebook.run(cell)
+        return json.loads(self.notebook.cell(cell).locator(".jp-OutputArea-output").inner_text())
+
+    def latencies(self, slider: str, idle: bool) -> list[float]:
+        """Milliseconds from key press to first frame, one press at a time."""
+        if not idle:
+            self.live.move("num epochs", 199)
+        self.live.slider(slider).focus()
+        self.live.root.evaluate(LATENCY)
+        for press in range(PRESSES):
+            if idle:
+                self.live.wait_until_done()
+                self.page.wait_for_timeout(300)
+            else:
+                self.page.wait_for_timeout(400 + 37 * (press % 5))
+            self.page.keyboard.press("ArrowRight" if press % 2 else "ArrowLeft")
+        self.page.wait_for_timeout(1000)
+        latencies = self.live.root.evaluate("root => root.latencies")
+        self.live.button("Reset").click()
+        self.live.wait_until_done()
+        return latencies
+
+    def frames_per_second(self) -> float:
+        """Distinct frames a second over a few seconds of one run."""
+        self.live.move("num epochs", 49)
+        self.page.wait_for_timeout(500)
+        self.live.watch()
+        self.page.wait_for_timeout(3000)
+        frames, _ = self.live.watched()
+        self.live.button("Reset").click()
+        self.live.wait_until_done()
+        return (len(frames) - 1) / ((frames[-1][0] - frames[0][0]) / 1000)
+
+    def whole_runs(self, rounds: int = 5) -> tuple[float, float]:
+        """Median seconds of the default run without a picture, and with it in the page."""
+        plain, with_picture = [], []
+        for _ in range(rounds):
+            plain += self.ask(2)[1:3]
+            for _ in range(2):
+                self.live.button("Start").click()
+                self.live.progress.filter(has_text=re.compile("starting|left")).wait_for()
+                self.live.wait_until_done()
+                began, ended, *_ = self.ask(3)[0][-1]
+                with_picture.append(ended - began)
+        return statistics.median(plain), statistics.median(with_picture)
+
+    def storm(self, moves: int) -> dict[str, float]:
+        """Drag through `moves` values in two seconds, and see when everything was over."""
+        runs_before = len(self.ask(3)[0])
+        self.live.watch()
+        seconds = self.live.root.evaluate(
+            """async (root, moves) => {
+              const slider = root.querySelectorAll('.noUi-target')[2].noUiSlider;
+              const line = root.querySelector('.progress-text');
+              const began = performance.now();
+              for (let move = 1; move <= moves; move++) {
+                slider.set(move < moves ? 20 + move % 150 : 19, true);  // 20 epochs in the end
+                const due = began + 2000 * move / moves;
+                await new Promise(next => setTimeout(next, Math.max(0, due - performance.now())));
+              }
+              const last = performance.now();
+              while (!/of 1,960 .* done/.test(line.textContent)) await new Promise(requestAnimationFrame);
+              return (performance.now() - last) / 1000;
+            }""",
+            moves,
+        )
+        self.page.wait_for_timeout(500)
+        frames, _ = self.live.watched()
+        totals = [found[1] for _, line in frames if (found := re.search(r"of ([\d,]+) ·", line))]
+        first = totals.index("1,960")
+        notes, arrivals = self.ask(3)
+        notes = notes[runs_before:]
+        stops = [
+            min((ended - arrival for arrival in arrivals if began < arrival < ended), default=0.0)
+            if made == total
+            else ended - min(arrival for arrival in arrivals if began < arrival < ended)
+            for began, ended, made, total, _ in notes[:-1]
+        ]
+        own = notes[-1][1] - notes[-1][0]
+        self.live.button("Reset").click()
+        self.live.wait_until_done()
+        return {
+            "after": seconds - own,
+            "own": own,
+            "stale": sum(total != "1,960" for total in totals[first:]),
+            "stop": max(stops, default=0.0),
+            "runs": len(notes),
+        }
+
+    def fifty(self) -> list[float]:
+        """Growth in widgets, figures and megabytes over fifty runs of the cell."""
+        self.notebook.run(1)
+        self.live.wait_until_done()
+        before = self.ask(4)
+        for _ in range(50):
+            self.notebook.run(1)
+        self.live.wait_until_done()
+        return [after - start for start, after in zip(before, self.ask(4), strict=True)]
+
+
+@contextmanager
+def open_bench() -> Iterator[Bench]:
+    """The notebook in a browser, at the pixel density of a sharp screen."""
+    with (
+        tempfile.TemporaryDirectory() as served,
+        tempfile.TemporaryDirectory() as private,
+        sync_playwright() as playwright,
+    ):
+        lab, server = start_lab(Path(served), Path(private))
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_OPTIONS)
+        try:
+            page = browser.new_page(viewport={"width": 1280, "height": 1000}, device_scale_factor=2)
+            lab.notebook("bench.ipynb", IMPORTS, LIVE, PLAIN, NOTES, SIZE)
+            page.goto(f"{lab.url}/lab/tree/bench.ipynb?token={lab.token}&reset", wait_until="domcontentloaded")
+            notebook = Notebook(page)
+            notebook.wait_for_kernel()
+            yield Bench(notebook)
+            notebook.shutdown()
+        finally:
+            browser.close()
+            server.terminate()
+            server.wait(20)
+
+
+def rows() -> Iterator[Row]:
+    """What must be shown, measured."""
+    with open_bench() as bench:
+        plain, with_picture = bench.whole_runs()
+        yield Row("default run, 100,000 ratings × 10 epochs, one core: s", plain, at_most=1.5)
+        yield Row("the same with the live picture, times", with_picture / plain, at_most=1.2)
+        for slider in ("learning rate", "batch size"):
+            for idle, bound in ((True, 60), (False, 100)):
+                latencies = bench.latencies(slider, idle)
+                spread = f"{len(latencies)} presses, {min(latencies):.0f} to {max(latencies):.0f} ms"
+                moment = "idle" if idle else "while training"
+                what = f"key press to first frame, {slider}, {moment}: ms"
+                yield Row(what, statistics.median(latencies), at_most=bound, details=spread)
+        yield Row("distinct frames a second while training", bench.frames_per_second(), at_least=15)
+        for moves in (20, 200):
+            storm = bench.storm(moves)
+            yield Row(f"{moves} values in 2 s: final curve after own time + s", storm["after"], at_most=0.5,
+                      details=f"own time {storm['own']:.2f} s, {storm['runs']} runs begun")  # fmt: skip
+            yield Row(f"{moves} values in 2 s: stale frames after the last run began", storm["stale"], at_most=0)
+            yield Row(f"{moves} values in 2 s: longest life of a superseded run: s", storm["stop"], at_most=0.1)
+        widgets, figures, memory = bench.fifty()
+        yield Row("fifty re-runs of the cell: more widgets and figures", widgets + figures, at_most=0)
+        yield Row("fifty re-runs of the cell: more memory, MB", memory, at_most=30)
+    yield behaviour()
+
+
+def behaviour() -> Row:
+    """Reload, reopening, divergence, errors and the keyboard are tests: run them."""
+    command = [sys.executable, "-m", "pytest", "tests/browser/test_live.py", "-n", "0", "-q"]
+    output = subprocess.run(command, capture_output=True, text=True).stdout
+    failed = sum(int(number) for number in re.findall(r"(\d+) (?:failed|error|skipped)", output))
+    passed = ", ".join(re.findall(r"\d+ passed", output)) or "nothing passed"
+    return Row("reload, afresh, divergence, error, keyboard: not passed", failed, at_most=0, details=passed)
+
+
+def main() -> list[Row]:
+    """Measure, print the table, and return its rows."""
+    print(" · ".join(f"{name} {value}" for name, value in machine().items()))
+    table = []
+    for row in rows():
+        print(row, flush=True)
+        table.append(row)
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(0 if all(row.met for row in main()) else 1)

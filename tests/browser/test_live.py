@@ -1,0 +1,259 @@
+"""Live parts in a real JupyterLab: what a learner does, and what a learner sees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import nbformat
+import pytest
+
+from tests.browser.conftest import Lab, LivePart, Notebook
+
+pytestmark = pytest.mark.browser
+
+IMPORTS = """
+import gc, os, time
+import ipywidgets
+import psutil
+from helpers.live import *
+from helpers.data import load_diabetes
+from helpers.models import MLP
+from helpers.training import Config, train
+
+train_set, validation_set = load_diabetes()
+"""
+LIVE = """
+def start(batch_size, learning_rate, num_epochs, optimizer):
+    print("starting")
+    config = Config(num_epochs, batch_size, learning_rate, optimizer)
+    return train(MLP(10), train_set, validation_set, config)
+live = live_training(
+    start,
+    batch_size=powers_of_two(1, 256, 32, "samples per update"),
+    learning_rate=log_slider(1e-4, 1000, 0.01, "length of a step"),
+    num_epochs=int_slider(10, 1000, 40, "times every sample is seen", step=10),
+    optimizer=menu(["adam", "sgd"], "adam", "rule of the update"),
+)
+live
+"""
+OpenNotebook = Callable[..., Notebook]
+
+
+def open_live(open_notebook: OpenNotebook, *more_cells: str, **options) -> tuple[Notebook, LivePart]:
+    """A notebook with a live part whose first run is over."""
+    notebook = open_notebook(IMPORTS, LIVE, *more_cells, **options)
+    notebook.run_all()
+    live = notebook.live()
+    live.wait_until_done()
+    return notebook, live
+
+
+def test_a_move_trains_and_the_curve_grows_at_one_height(open_notebook: OpenNotebook) -> None:
+    notebook, live = open_live(open_notebook)
+    assert live.picture.evaluate("image => [image.naturalWidth, image.clientWidth]") == [1400, 700]
+    live.watch()
+    # Nothing has been moved before: a slider's first move counts too.
+    live.slider("batch size").focus()
+    notebook.page.keyboard.press("ArrowLeft")
+    notebook.page.keyboard.press("ArrowLeft")
+    live.progress.filter(has_text="of 1,800").wait_for()
+    live.wait_until_done()
+    frames, heights = live.watched()
+    assert len(frames) >= 6 and len(heights) == 1
+    assert live.progress.inner_text() == "update 1,800 of 1,800 · epoch 40 of 40 · done"
+    assert live.text.inner_text().startswith("Ended after 1,800 updates, 40 epochs.")
+    assert live.picture.get_attribute("alt") == live.text.inner_text()
+
+
+def test_names_values_and_tips_reach_the_accessibility_tree(open_notebook: OpenNotebook) -> None:
+    notebook, live = open_live(open_notebook)
+    session = notebook.page.context.new_cdp_session(notebook.page)
+    tree = session.send("Accessibility.getFullAXTree")["nodes"]
+    found = {}
+    for node in tree:
+        role, name, description = (node.get(key, {}).get("value") for key in ("role", "name", "description"))
+        found[role, name] = description
+    assert found["slider", "batch size"] == "samples per update"
+    assert found["slider", "learning rate"] == "length of a step"
+    # What is said as its value; the protocol reports a native slider's position instead.
+    assert live.slider("learning rate").get_attribute("aria-valuetext") == "0.01"
+    for role, name in (
+        ("button", "Start"), ("button", "Stop"), ("button", "Reset"), ("checkbox", "log scale"),
+        ("progressbar", "progress of the run"),
+    ):  # fmt: skip
+        assert (role, name) in found
+    assert any(role in ("combobox", "MenuListPopup") and name == "optimizer" for role, name in found)
+    assert any(role == "image" and name.startswith("Ended after") for role, name in found if name)
+
+
+def test_keyboard_alone(open_notebook: OpenNotebook) -> None:
+    notebook, live = open_live(open_notebook)
+    keyboard = notebook.page.keyboard
+    focused = """() => {
+      const { ariaLabel, labels, textContent } = document.activeElement;
+      return ariaLabel ?? labels?.[0]?.textContent ?? textContent;
+    }"""
+    live.slider("batch size").focus()
+    visited = [notebook.page.evaluate(focused)]
+    for _ in range(6):
+        keyboard.press("Tab")
+        visited.append(notebook.page.evaluate(focused))
+    # Stop is off while nothing trains, and is passed over.
+    assert visited == ["batch size", "learning rate", "num epochs", "optimizer", "Start", "Reset", "horizontal axis"]
+    live.slider("num epochs").focus()
+    keyboard.press("End")
+    live.progress.filter(has_text="of 12,000").wait_for()
+    keyboard.press("Tab")
+    keyboard.press("Tab")
+    keyboard.press("Tab")
+    assert notebook.page.evaluate(focused) == "Stop"
+    keyboard.press("Enter")
+    live.wait_until_done("stopped")
+    assert live.text.inner_text().startswith("Stopped after")
+    # The focus stayed in the live part: JupyterLab's own shortcuts did not take the keys.
+    assert notebook.page.locator(".jp-CodeCell").count() == 2
+
+
+@pytest.mark.parametrize("moves", [20, 200])
+def test_dragging_through_many_values_ends_with_the_last(open_notebook: OpenNotebook, moves: int) -> None:
+    notebook, live = open_live(open_notebook)
+    live.watch()
+    for move in range(moves):
+        live.move("num epochs", 10 + move % 90 if move < moves - 1 else 29)  # 300 epochs in the end
+        notebook.page.wait_for_timeout(2000 / moves)
+    live.progress.filter(has_text="of 3,600 ·").wait_for()
+    live.wait_until_done()
+    frames, heights = live.watched()
+    assert len(heights) == 1
+    totals = [re.search(r"of ([\d,]+) ·", line)[1] for _, line in frames if "update" in line]
+    last = len(totals) - totals[::-1].index(next(total for total in totals[::-1] if total != "3,600"))
+    assert set(totals[last:]) == {"3,600"} and live.text.inner_text().startswith("Ended after 3,600 updates")
+    notebook.page.wait_for_timeout(500)
+    assert live.progress.inner_text() == "update 3,600 of 3,600 · epoch 300 of 300 · done"
+
+
+@pytest.mark.fault("the same controls, curve and words after a reload of the page")
+def test_reload_with_the_kernel_alive(open_notebook: OpenNotebook) -> None:
+    notebook, live = open_live(open_notebook)
+    live.move("num epochs", 5)
+    live.progress.filter(has_text="of 720").wait_for()
+    live.wait_until_done()
+    notebook.save()
+    notebook.page.reload(wait_until="domcontentloaded")
+    notebook.wait_for_kernel()
+    live = notebook.live()
+    live.picture.wait_for()
+    assert live.slider("num epochs").get_attribute("aria-valuetext") == "60"
+    assert live.picture.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 1400
+    live.watch()
+    live.slider("num epochs").focus()
+    notebook.page.keyboard.press("ArrowRight")
+    live.progress.filter(has_text="of 840").wait_for()
+    live.wait_until_done()
+    assert len(live.watched()[0]) >= 2
+
+
+def test_committed_file_opened_afresh_shows_the_final_curve(open_notebook: OpenNotebook, lab: Lab) -> None:
+    notebook, _ = open_live(open_notebook)
+    # What the refresh tool commits: outputs of a complete run, without the widget view.
+    path = lab.notebook("committed.ipynb", IMPORTS, "import os; os.environ['EPOCH_SYNC'] = '1'", LIVE)
+    notebook = open_notebook(path=path)
+    notebook.run_all()
+    notebook.save()
+    committed = nbformat.read(path, as_version=4)
+    bundle = committed.cells[2].outputs[-1]["data"]
+    del bundle["application/vnd.jupyter.widget-view+json"]
+    path = lab.folder / "afresh.ipynb"
+    nbformat.write(committed, path)
+    afresh = open_notebook(path=path)
+    image = afresh.cell(2).locator("img")
+    image.wait_for()
+    assert image.evaluate("image => [image.naturalWidth, image.clientWidth]") == [1400, 700]
+    assert "model not found" not in afresh.cell(2).inner_text()
+    assert "Ended after 480 updates" in bundle["text/plain"]
+
+
+@pytest.mark.fault("one live part; memory and widgets do not grow")
+def test_fifty_runs_of_the_cell_leave_one(open_notebook: OpenNotebook) -> None:
+    measure = """
+gc.collect()
+import asyncio
+tasks = sum(task.get_coro().__name__ == "_run" for task in asyncio.all_tasks())
+from matplotlib.figure import Figure
+figures = sum(type(thing) is Figure for thing in gc.get_objects())
+memory = psutil.Process().memory_info().rss // 2**20
+print("widgets", len(ipywidgets.widgets.widget._instances), "figures", figures, "tasks", tasks, "MB", memory)
+"""
+    notebook, live = open_live(open_notebook, measure)
+
+    def measured() -> list[int]:
+        notebook.run(2)
+        line = notebook.cell(2).locator(".jp-OutputArea-output").inner_text()
+        return [int(number) for number in re.findall(r"\d+", line)]
+
+    notebook.run(1)  # once more, for what only a second run needs
+    notebook.live().wait_until_done()
+    widgets, figures, _, memory = measured()
+    for _ in range(50):
+        notebook.run(1)
+    assert measured()[2] <= 1
+    notebook.live().wait_until_done()
+    after = measured()
+    print(widgets, figures, memory, after)
+    assert after[:3] == [widgets, figures, 0]
+    assert after[3] - memory < 30
+    assert notebook.page.locator(".epoch-live").count() == 1
+
+
+@pytest.mark.fault('"Diverged in epoch …"; the next move trains')
+def test_divergence_is_said_and_the_next_move_recovers(open_notebook: OpenNotebook) -> None:
+    notebook, live = open_live(open_notebook)
+    notebook.page.get_by_role("combobox", name="optimizer").select_option("sgd")
+    live.wait_until_done("diverged")
+    assert live.text.inner_text().startswith("Diverged in epoch 1")
+    notebook.page.get_by_role("combobox", name="optimizer").select_option("adam")
+    live.wait_until_done()
+    assert live.text.inner_text().startswith("Ended after 480 updates")
+
+
+@pytest.mark.fault("one red line and where it happened, below its own cell")
+def test_an_error_is_seen_in_its_own_cell(open_notebook: OpenNotebook) -> None:
+    failing = """
+def failing(batch_size):
+    if batch_size > 1:
+        yield from train(MLP(10), train_set, None, Config(batch_size=batch_size, num_epochs=1))
+    raise RuntimeError("one is <too> few")
+live_training(failing, batch_size=powers_of_two(1, 4, 1))
+"""
+    notebook, live = open_live(open_notebook, failing)
+    live.wait_until_done()
+    other = notebook.live(1)
+    other.wait_until_done("failed") if other.progress.inner_text() != "starting" else other.error.wait_for()
+    assert other.error.inner_text() == "RuntimeError: one is <too> few"
+    assert 'raise RuntimeError("one is <too> few")' in other.root.locator(".traceback").inner_text()
+    assert notebook.cell(2).locator(".epoch-live .error").is_visible()
+    assert not live.error.is_visible()
+    # What a run prints lands below the cell that made it, however often it is started.
+    live.button("Start").click()
+    notebook.cell(1).locator(".jp-OutputArea-output", has_text=re.compile("starting\nstarting")).wait_for()
+
+
+def test_live_picture(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(
+        IMPORTS,
+        """
+def draw(figure, points):
+    figure.subplots().plot(range(points))
+    return f"A line of {points} points."
+live_picture(draw, points=int_slider(2, 50, 10, "how many"))
+""",
+    )
+    notebook.run_all()
+    picture = notebook.live()
+    picture.text.filter(has_text="A line of 10 points.").wait_for()
+    picture.watch()
+    picture.slider("points").focus()
+    notebook.page.keyboard.press("ArrowRight")
+    picture.text.filter(has_text="A line of 11 points.").wait_for()
+    assert len(picture.watched()[1]) == 1

@@ -1,0 +1,83 @@
+"""Controls: the values a learner can choose, how they are written, and what cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+from helpers.controls import Control, checkbox, float_slider, int_slider, log_slider, menu, powers_of_two, write_number
+from helpers.errors import LessonError
+
+
+def value(control: Control) -> object:
+    return control.options[control.start]
+
+
+def test_powers_of_two_have_both_ends_and_the_first_value() -> None:
+    assert powers_of_two(1, 16, 4).options == (1, 2, 4, 8, 16)
+    control = powers_of_two(4, 353, 50)
+    assert control.options == (4, 8, 16, 32, 50, 64, 128, 256, 353) and value(control) == 50
+    assert all(isinstance(option, int) for option in control.options)
+
+
+def test_log_slider_has_round_numbers_in_even_steps() -> None:
+    control = log_slider(0.0001, 1, 0.001)
+    assert value(control) == 0.001 and control.options[0] == 0.0001 and control.options[-1] == 1
+    assert len(control.options) == 25
+    ratios = [b / a for a, b in zip(control.options, control.options[1:], strict=False)]
+    assert min(ratios) > 1.3 and max(ratios) < 1.7
+    assert control.texts[:3] == ("0.0001", "0.00015", "0.0002")
+    assert value(log_slider(0.001, 1, 0.0042)) == 0.0042
+
+
+def test_int_and_float_sliders_step_exactly() -> None:
+    assert int_slider(1, 10, 4, step=3).options == (1, 4, 7, 10)
+    assert int_slider(1, 9, 4, step=3).options == (1, 4, 7, 9)
+    control = float_slider(0, 1, 0.3, step=0.1)
+    assert control.options == (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
+    assert len(float_slider(-3, 3, 0).options) == 101
+
+
+def test_menus_write_options_as_asked() -> None:
+    assert menu(["sgd", "adam"]).texts == ("sgd", "adam") and value(menu(["sgd", "adam"], "adam")) == "adam"
+    control = menu({"sgd": "plain SGD", None: "none"})
+    assert control.options == ("sgd", None) and control.texts == ("plain SGD", "none")
+    assert control.position("optimizer", None) == 1
+
+
+def test_a_checkbox_is_true_or_false_and_not_one() -> None:
+    assert value(checkbox(True)) is True
+    with pytest.raises(LessonError):
+        checkbox(True).position("shuffle", 1)
+
+
+def test_units_stand_beside_the_number() -> None:
+    assert powers_of_two(512, 1024, 512, unit="samples").texts == ("512 samples", "1,024 samples")
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [(1024, "1,024"), (0.0015, "0.0015"), (1e-4, "0.0001"), (1.0, "1"), (0, "0"), (-2.5, "-2.5"), (1e-9, "1e-09"),
+     (29_300.0, "29,300"), (3e10, "3e+10"), (True, "True"), ("adam", "adam")],
+)  # fmt: skip
+def test_numbers_are_written_as_people_write_them(number: object, written: str) -> None:
+    assert write_number(number) == written
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: int_slider(5, 1, 3),
+        lambda: int_slider(1, 5, 9),
+        lambda: int_slider(1, 1_000_000, 3),
+        lambda: float_slider(1, 1, 1),
+        lambda: log_slider(0, 1, 0.1),
+        lambda: powers_of_two(0, 8, 1),
+        lambda: powers_of_two(1, 8, 2.5),
+        lambda: menu([]),
+        lambda: menu(["sgd"], "adam"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(make) -> None:
+    with pytest.raises(LessonError) as raised:
+        make()
+    assert "\n" not in str(raised.value) and str(raised.value).endswith(".")

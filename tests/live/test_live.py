@@ -1,0 +1,479 @@
+"""The controller without a browser: newest values win, one task, errors are seen, and synchronous mode is complete."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextvars
+import io
+import math
+import subprocess
+import sys
+import threading
+import time
+import types
+from collections.abc import Awaitable, Callable, Iterator
+
+import ipywidgets
+import pytest
+import torch
+from PIL import Image
+
+from helpers import live_worker
+from helpers.errors import LessonError
+from helpers.live import FIRST_SLICE, SLICE, LiveTraining, Run, int_slider, live_picture, live_training, log_slider
+from helpers.training import History, Progress, early_stopping
+
+EPOCHS = 4
+
+
+def progress(update: int, num_updates: int, loss: float, validation_loss: float | None = None) -> Progress:
+    per_epoch = num_updates // EPOCHS
+    ended = update % per_epoch == 0
+    return Progress(
+        update, num_updates, (update - 1) // per_epoch + 1, EPOCHS, update * 8, update * 0.001, torch.tensor(loss),
+        loss if ended else None, (validation_loss or loss * 1.1) if ended else None,
+    )  # fmt: skip
+
+
+class Runs:
+    """Makes runs that take a millisecond an update, and notes what became of them."""
+
+    def __init__(self, num_updates: int = 400, pause: float = 0.001) -> None:
+        self.num_updates, self.pause = num_updates, pause
+        self.began: list[int] = []
+        self.closed: list[tuple[int, int, float]] = []  # value, updates made, when
+        self.threads: set[int] = set()
+
+    def start(self, value: int) -> Iterator[Progress]:
+        self.began.append(value)
+        return self._updates(value)
+
+    def _updates(self, value: int) -> Iterator[Progress]:
+        update = 0
+        try:
+            for update in range(1, self.num_updates + 1):
+                time.sleep(self.pause)
+                self.threads.add(threading.get_ident())
+                yield progress(update, self.num_updates, 1 + value / update)
+        finally:
+            self.closed.append((value, update, time.perf_counter()))
+
+
+def in_loop(scenario: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+async def ended(live: LiveTraining) -> None:
+    """Wait until nothing is running."""
+    await asyncio.sleep(0.01)
+    while live._worker.task is None or not live._worker.task.done():
+        await asyncio.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def not_synchronous(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EPOCH_SYNC", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_open() -> Iterator[None]:
+    yield
+    ipywidgets.Widget.close_all()
+    live_worker._parts.clear()
+
+
+# ---------------------------------------------------------------------------------------------------- synchronous
+
+
+def test_without_a_loop_the_run_is_complete_at_once() -> None:
+    runs = Runs(40, pause=0)
+    live = live_training(runs.start, value=int_slider(1, 9, 5))
+    assert len(live.history) == 40 and live.values == {"value": 5}
+    live.set(value=7)
+    assert len(live.history) == 40 and live.values == {"value": 7} and runs.began == [5, 7]
+
+
+def test_sync_mode_is_asked_for_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        live = live_training(Runs(40, pause=0).start, value=int_slider(1, 9, 5))
+        assert live.sync and len(live.history) == 40
+
+    monkeypatch.setenv("EPOCH_SYNC", "1")
+    in_loop(scenario)
+
+
+@pytest.mark.fault("the error itself, in its cell")
+def test_errors_are_raised_in_sync_mode() -> None:
+    def start(value: int) -> Iterator[Progress]:
+        yield progress(1, 40, 1.0)
+        if value == 6:
+            raise RuntimeError("six is too many")
+
+    live = live_training(start, value=int_slider(1, 9, 5))
+    with pytest.raises(RuntimeError, match="six is too many"):
+        live.set(value=6)
+
+
+def test_repr_has_settings_and_final_numbers_and_no_timings() -> None:
+    first, second = (repr(live_training(Runs(40, pause=p).start, value=int_slider(1, 9, 5))) for p in (0, 0.002))
+    assert first == second
+    # Losses 1 + 5 / update: 1.5 after the first epoch's 10 updates, 1.125 after 40; validation ten per cent above.
+    assert first == (
+        "live_training(value=5): Ended after 40 updates, 4 epochs. Training loss fell from 1.5 to 1.12."
+        " Validation loss was lowest after epoch 4: 1.24."
+    )
+    assert "\n" not in first
+
+
+def test_text_in_rmse_is_the_root() -> None:
+    live = live_training(Runs(40, pause=0).start, value=int_slider(1, 9, 5), metric="rmse")
+    assert f"Training RMSE fell from {math.sqrt(1.5):.3g} to {math.sqrt(1.125):.3g}" in live.text
+
+
+def test_what_cannot_be_is_said_in_a_sentence() -> None:
+    live = live_training(Runs(40, pause=0).start, value=int_slider(1, 9, 5))
+    with pytest.raises(LessonError, match="no control 'speed' here: there are value"):
+        live.set(speed=3)
+    with pytest.raises(LessonError, match="value has no 12: its nearest values are 8 and 9"):
+        live.set(value=12)
+    with pytest.raises(LessonError, match="value must be a control"):
+        live_training(Runs().start, value=5)
+    with pytest.raises(LessonError, match="x must be one of"):
+        live_training(Runs().start, value=int_slider(1, 9, 5), x="epochs")
+    assert live.values == {"value": 5}
+
+
+def test_early_stopping_ends_the_run_and_the_text_says_where() -> None:
+    def start(value: int) -> Iterator[Progress]:
+        rising = (progress(update, 40, 1.0, 1 + update / 100) for update in range(1, 41))
+        return early_stopping(rising, patience=1)
+
+    live = live_training(start, value=int_slider(1, 9, 5))
+    assert len(live.history) == 20 and live.history.best_epoch == 1
+    assert "20 updates, 2 epochs" in live.text
+
+
+def test_display_has_widget_picture_and_text() -> None:
+    live = live_training(Runs(40, pause=0).start, value=int_slider(1, 9, 5))
+    data, metadata = live._repr_mimebundle_()
+    assert data["text/plain"] == repr(live)
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == live._view.model_id
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    size = metadata["image/png"]["width"], metadata["image/png"]["height"]
+    assert picture.size == (2 * size[0], 2 * size[1])
+    assert metadata["image/png"]["alt"] == live.text
+
+
+# ---------------------------------------------------------------------------------------------------- live
+
+
+def test_the_first_run_begins_on_display() -> None:
+    async def scenario() -> None:
+        runs = Runs(100)
+        live = live_training(runs.start, value=int_slider(1, 9, 5))
+        await asyncio.sleep(0.05)
+        assert runs.began == []
+        live._repr_mimebundle_()
+        live._repr_mimebundle_()  # displayed twice, trained once
+        await ended(live)
+        assert runs.began == [5] and len(live.history) == 100 and "· done" in live._view.progress_text
+
+    in_loop(scenario)
+
+
+def test_newest_value_wins_within_a_slice() -> None:
+    async def scenario() -> None:
+        runs = Runs(400)
+        live = live_training(runs.start, value=int_slider(1, 9, 5))
+        live._repr_mimebundle_()
+        await asyncio.sleep(0.15)
+        moved = time.perf_counter()
+        # As JupyterLab does it: from another thread.
+        thread = threading.Thread(target=lambda: live.set(value=6))
+        thread.start()
+        await ended(live)
+        (first, updates, when), (second, all_updates, _) = runs.closed
+        assert (first, second) == (5, 6) and updates < 400 and all_updates == 400
+        assert when - moved < 10 * SLICE  # generous: the machine may be busy; without slices it would be 0.3 s more
+        assert live._run_values == {"value": 6} and runs.threads == {threading.get_ident()}
+
+    in_loop(scenario)
+
+
+@pytest.mark.fault("the newest values win; one run, no queue")
+@pytest.mark.parametrize("moves", [20, 200])
+def test_storm_of_values_leaves_one_run(moves: int) -> None:
+    async def scenario() -> None:
+        runs, seen, tasks = Runs(100), [], set()
+        live = live_training(runs.start, value=int_slider(0, 999, 999))
+        live._view.observe(lambda change: seen.append(live._run_values["value"]), "frame")
+        live._repr_mimebundle_()
+
+        def drag() -> None:
+            for value in range(moves):
+                live.set(value=value)
+                time.sleep(2 / moves / 4)
+
+        thread = threading.Thread(target=drag)
+        thread.start()
+        while thread.is_alive():
+            await asyncio.sleep(0.002)
+            tasks.add(sum(task.get_coro().__name__ == "_run" for task in asyncio.all_tasks()))
+        await ended(live)
+        assert tasks <= {0, 1}
+        assert runs.closed[-1][:2] == (moves - 1, 100) and len(live.history) == 100
+        assert seen == sorted(seen, key=lambda value: value if value < 999 else -1)  # no frame of an older run after
+        assert len(live._picture.earlier) <= 1  # replaced runs are no results
+
+    in_loop(scenario)
+
+
+def test_stop_keeps_the_partial_curve() -> None:
+    async def scenario() -> None:
+        runs, ends = Runs(2000), []
+        live = live_training(runs.start, value=int_slider(1, 9, 5))
+        live.on_end = ends.append
+        live._repr_mimebundle_()
+        await asyncio.sleep(0.3)
+        live._press("stop")
+        await ended(live)
+        assert 0 < len(live.history) < 2000 and runs.closed
+        assert "stopped" in live._view.progress_text and not live._view.running
+        assert live.text.startswith("Stopped after")
+        (run,) = ends
+        assert isinstance(run, Run) and run.outcome == "stopped" and run.history is live.history
+
+        live._press("start")
+        await asyncio.sleep(0.1)
+        assert live._view.running and len(live._picture.earlier) == 1
+
+    in_loop(scenario)
+
+
+def test_stop_before_the_first_slice_stops() -> None:
+    async def scenario() -> None:
+        live = live_training(Runs(2000).start, value=int_slider(1, 9, 5))
+        live.start()
+        live.stop()
+        await ended(live)
+        assert len(live.history) < 2000 * FIRST_SLICE
+
+    in_loop(scenario)
+
+
+def test_reset_goes_back_and_forgets() -> None:
+    async def scenario() -> None:
+        runs = Runs(40, pause=0)
+        live = live_training(runs.start, value=int_slider(1, 9, 5))
+        live._repr_mimebundle_()
+        await ended(live)
+        live.set(value=8, log_scale=True)
+        await ended(live)
+        assert len(live._picture.earlier) == 1
+        live._press("reset")
+        await ended(live)
+        assert live.values == {"value": 5} and live._picture.earlier == [] and not live._picture.log
+        live._press("reset")  # where nothing has to move, it trains all the same
+        await ended(live)
+        assert runs.began == [5, 8, 5, 5]
+
+    in_loop(scenario)
+
+
+def test_picture_controls_redraw_without_training() -> None:
+    async def scenario() -> None:
+        runs = Runs(40, pause=0)
+        live = live_training(runs.start, value=int_slider(1, 9, 5))
+        live._repr_mimebundle_()
+        await ended(live)
+        before = live._view.frame
+        live.set(x_axis="seconds", log_scale=True)
+        await asyncio.sleep(0.2)
+        assert live._view.frame != before and runs.began == [5]
+
+    in_loop(scenario)
+
+
+@pytest.mark.fault('"Diverged in epoch …"; the next move trains')
+def test_divergence_is_said_and_the_next_move_recovers() -> None:
+    def start(value: int) -> Iterator[Progress]:
+        for update in range(1, 401):
+            yield progress(update, 400, 1 / update if value < 9 else 10.0**update if update < 37 else math.inf)
+
+    async def scenario() -> None:
+        live = live_training(start, value=int_slider(1, 9, 5))
+        live._repr_mimebundle_()
+        await ended(live)
+        live.set(value=9)
+        await ended(live)
+        assert live.text.startswith("Diverged in epoch 1") and "diverged" in live._view.progress_text
+        assert len(live.history) == 37
+        assert live._picture._axes.get_ylim()[1] < 20  # the earlier run is still readable
+        live.set(value=4)
+        await ended(live)
+        assert live.text.startswith("Ended after 400 updates") and len(live.history) == 400
+
+    in_loop(scenario)
+
+
+@pytest.mark.fault("one red line and where it happened; the next move trains")
+def test_an_error_is_shown_with_its_place_and_the_next_move_recovers() -> None:
+    def start(value: int) -> Iterator[Progress]:
+        yield progress(1, 40, 1.0)
+        if value == 6:
+            raise RuntimeError("six is <too> many")
+        yield from (progress(update, 40, 1.0) for update in range(2, 41))
+
+    async def scenario() -> None:
+        live = live_training(start, value=int_slider(1, 9, 6))
+        live._repr_mimebundle_()
+        await ended(live)
+        assert live._view.error == "RuntimeError: six is <too> many" and not live._view.running
+        assert 'raise RuntimeError("six is <too> many")' in live._view.traceback
+        assert "helpers/live.py" not in live._view.traceback
+        live.set(value=5)
+        await ended(live)
+        assert live._view.error == live._view.traceback == "" and len(live.history) == 40
+
+    in_loop(scenario)
+
+
+def test_a_lesson_error_needs_no_traceback() -> None:
+    def start(value: int) -> Iterator[Progress]:
+        raise LessonError("Take fewer.")
+
+    async def scenario() -> None:
+        live = live_training(start, value=int_slider(1, 9, 6))
+        live._repr_mimebundle_()
+        await ended(live)
+        assert live._view.error == "Take fewer." and live._view.traceback == ""
+
+    in_loop(scenario)
+
+
+def test_two_parts_do_not_disturb_each_other() -> None:
+    async def scenario() -> None:
+        first, second = Runs(300), Runs(300)
+        one = live_training(first.start, value=int_slider(1, 9, 5))
+        two = live_training(second.start, value=int_slider(1, 9, 5))
+        one._repr_mimebundle_()
+        two._repr_mimebundle_()
+        await asyncio.sleep(0.1)
+        one.close()
+        await ended(two)
+        assert second.closed[0][:2] == (5, 300) and first.closed[0][1] < 300
+
+    in_loop(scenario)
+
+
+def test_a_run_keeps_the_context_of_the_cell_that_shows_it() -> None:
+    cell = contextvars.ContextVar("cell", default="another cell")
+    printed_in = []
+
+    def start(value: int) -> Iterator[Progress]:
+        printed_in.append(cell.get())
+        yield from (progress(update, 40, 1.0) for update in range(1, 41))
+
+    async def scenario() -> None:
+        live = live_training(start, value=int_slider(1, 9, 5))
+        contextvars.copy_context().run(lambda: (cell.set("this cell"), live._repr_mimebundle_()))
+        await ended(live)
+        live.set(value=6)  # from a third place
+        await ended(live)
+
+    in_loop(scenario)
+    assert printed_in == ["this cell", "this cell"]
+
+
+@pytest.mark.fault("one live part; the former one gives its memory back")
+def test_running_a_cell_again_retires_its_former_self(monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = {"header": {"msg_id": "1"}, "metadata": {"cellId": "cell"}, "content": {"code": "live"}}
+    monkeypatch.setattr(live_worker, "get_ipython", lambda: types.SimpleNamespace(get_parent=lambda: parent))
+
+    async def scenario() -> None:
+        runs, live, widgets = Runs(2000), None, len(ipywidgets.widgets.widget._instances)
+        for execution in range(10):
+            parent["header"]["msg_id"] = str(execution)
+            former, live = live, live_training(runs.start, value=int_slider(1, 9, 5))
+            other = live_picture(lambda figure: "nothing")  # in the same cell: not a former self
+            live._repr_mimebundle_()
+            await asyncio.sleep(0.03)
+            now_open = len(ipywidgets.widgets.widget._instances)
+            if former is None:
+                first_open = now_open
+            else:
+                assert former._worker.task.cancelled() and len(former.history) == 0
+                assert now_open == first_open
+        assert sum(task.get_coro().__name__ == "_run" for task in asyncio.all_tasks()) == 1
+        assert len(runs.closed) == 9 and other.text == "nothing"
+        live.close()
+        other.close()
+        assert len(ipywidgets.widgets.widget._instances) == widgets
+        assert repr(live).endswith("closed") and repr(other) == "live_picture: closed"
+        with pytest.raises(LessonError, match="run its cell again"):
+            live.set(value=6)
+
+    in_loop(scenario)
+
+
+def test_a_plain_script_runs_to_the_end(tmp_path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from helpers.live import *\n"
+        "picture = live_picture(lambda figure, n: f'{n} points', n=int_slider(1, 9, 5))\n"
+        "picture.set(n=6)\n"
+        "print(picture)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout == "live_picture(n=6): 6 points\n" and done.stderr == ""
+
+
+# ---------------------------------------------------------------------------------------------------- pictures
+
+
+def test_picture_follows_its_controls_and_says_what_it_shows() -> None:
+    def draw(figure, rate: float) -> str:
+        figure.subplots().plot([0, rate])
+        return f"A line up to {rate:g}."
+
+    async def scenario() -> None:
+        picture = live_picture(draw, rate=log_slider(0.001, 1, 0.01), width=5, height=2)
+        before = picture._view.frame
+        assert Image.open(io.BytesIO(before)).size == (1000, 400)
+        assert repr(picture) == "live_picture(rate=0.01): A line up to 0.01."
+        picture._repr_mimebundle_()
+        threading.Thread(target=lambda: picture.set(rate=1)).start()
+        await ended(picture)
+        assert picture.text == "A line up to 1." and picture._view.frame != before
+
+    in_loop(scenario)
+
+
+@pytest.mark.fault("the error itself, then one red line; the next move draws")
+def test_picture_with_a_mistake_fails_where_it_is_made_and_later_says_so() -> None:
+    def draw(figure, n: int) -> str:
+        return f"{1 / (n - 5)}"
+
+    widgets = len(ipywidgets.widgets.widget._instances)
+    with pytest.raises(ZeroDivisionError):
+        live_picture(draw, n=int_slider(1, 9, 5))
+    assert len(ipywidgets.widgets.widget._instances) == widgets
+
+    async def scenario() -> None:
+        picture = live_picture(draw, n=int_slider(1, 9, 6))
+        picture.set(n=5)
+        await ended(picture)
+        assert picture._view.error == "ZeroDivisionError: division by zero" and "n - 5" in picture._view.traceback
+        picture.set(n=7)
+        await ended(picture)
+        assert picture._view.error == "" and picture.text == "0.5"
+
+    in_loop(scenario)
+
+
+def test_history_is_what_the_run_yielded() -> None:
+    live = live_training(Runs(40, pause=0).start, value=int_slider(1, 9, 5))
+    expected = History.of(Runs(40, pause=0).start(5))
+    assert live.history.losses == pytest.approx(expected.losses)
+    assert live.history.epochs.equals(expected.epochs)

@@ -1,0 +1,87 @@
+"""A pytest plugin: what else is tested in a notebook's kernel once nbval has run its last cell.
+
+First every folded solution, in the order of the notebook; then the checks of `tests/after/<notebook>.py`, written
+in percent format: each `# %% title` starts one. Both see the notebook's variables. Last, what memory the kernel needed
+at most. A notebook run by these tests runs in `course_environment`.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+from tests.tools.exercises import as_test, solutions
+from tests.tools.kernel import course_environment
+from tests.tools.memory import BUDGET_MB, peak_mb
+
+PEAK = "peak memory of a kernel"
+
+
+def after_checks(notebook_path: Path) -> list[tuple[str, str]]:
+    """The (title, source) pairs of `tests/after/<notebook>.py` beside the notebook's folder; [] without such a file."""
+    path = notebook_path.resolve().parents[1] / "tests" / "after" / f"{notebook_path.stem}.py"
+    if not path.exists():
+        return []
+    parts = re.split(r"^# %%[ ]*", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    return [(title.strip(), source) for title, _, source in (part.partition("\n") for part in parts)]
+
+
+class ExtraCheck(IPyNbCell):
+    """Code run in the notebook's kernel that no cell of it holds; a report calls it by its name."""
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, f"{self.path.name}: {self.name}"
+
+
+class MemoryCheck(pytest.Item):
+    """The most memory that the notebook's kernel ever held stays within a budget; processes it started do not count."""
+
+    def runtest(self) -> None:
+        try:
+            peak = peak_mb(self.parent.kernel.km.provisioner.pid)
+        except OSError:
+            pytest.skip("only Linux tells how much memory a process used at most")
+        self.user_properties.append((PEAK, f"{self.path.name}: {peak:,.0f} MB"))
+        if peak > BUDGET_MB:
+            pytest.fail(f"{self.path.name} needed {peak:,.0f} MB; the budget is {BUDGET_MB:,} MB", pytrace=False)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, f"{self.path.name}: {self.name}"
+
+
+def _extra_items(file: IPyNbFile, first_number: int) -> Iterator[pytest.Item]:
+    notebook = nbformat.read(file.path, as_version=4)
+    checks = [(f"solution {', '.join(found.numbers)}", as_test(found)) for found in solutions(notebook)]
+    checks += [(f"after: {title}", source) for title, source in after_checks(file.path)]
+    for number, (name, source) in enumerate(checks, start=first_number):
+        cell = nbformat.v4.new_code_cell(source)  # never run, so nbval compares no output
+        yield ExtraCheck.from_parent(file, name=name, cell_num=number, cell=cell, options=defaultdict(bool))
+    yield MemoryCheck.from_parent(file, name="memory")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    report = yield
+    if isinstance(collector, IPyNbFile) and report.passed:
+        report.result.extend(_extra_items(collector, first_number=len(report.result)))
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    # nbval starts a notebook's kernel while it sets up the first cell.
+    if not isinstance(item.parent, IPyNbFile):
+        return (yield)
+    with course_environment():
+        return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    peaks = {dict(report.user_properties).get(PEAK) for report in reports if report.when == "call"} - {None}
+    for peak in sorted(peaks):
+        terminalreporter.write_line(f"{PEAK}: {peak}")

@@ -1,0 +1,230 @@
+"""Workers: the same numbers as one process, whatever the shares; one clear error when one of them is lost."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+
+from helpers import distributed
+from helpers.data import Samples
+from helpers.errors import LessonError
+from helpers.models import MLP, CollaborativeFilter
+from helpers.training import Config, History, train
+from helpers.weights import BestWeights, load_weights
+
+ROOT = Path(__file__).resolve().parents[2]
+NUM_USERS, NUM_MOVIES = 30, 40
+
+
+def ratings(num_samples: int = 1001) -> Samples:
+    generator = torch.Generator().manual_seed(1)
+    rows = [torch.randint(size, (num_samples,), generator=generator) for size in (NUM_USERS, NUM_MOVIES)]
+    return Samples(torch.stack(rows, 1), torch.rand(num_samples, generator=generator, dtype=torch.float64) * 5)
+
+
+def collaborative_filter() -> CollaborativeFilter:
+    return CollaborativeFilter(NUM_USERS, NUM_MOVIES, 4, mean=2.5).double()
+
+
+# ---------------------------------------------------------------------------------------- in one process
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 7])
+@pytest.mark.parametrize("workers", [2, 3])
+def test_shares_are_the_batch_and_their_weights_add_up_to_one(size, workers):
+    samples, batch = ratings(), torch.arange(100, 100 + size)
+    parts = [distributed.Shares(samples, rank, workers) for rank in range(workers)]
+    targets = [part[batch][1][: part.size] for part in parts]
+    assert sorted(torch.cat(targets).tolist()) == sorted(samples.targets[batch].tolist())
+    assert sum(part.weight for part in parts) == pytest.approx(1)
+    assert all(len(part[batch][1]) > 0 for part in parts), "a worker without a sample still takes part"
+
+
+def test_without_torchrun_it_is_the_course_loop():
+    runs = [
+        History.of(loop(collaborative_filter(), ratings(), config=Config(num_epochs=2)))
+        for loop in (train, distributed.train)
+    ]
+    assert runs[0].losses == runs[1].losses
+    assert (distributed.rank(), distributed.num_workers(), distributed.start().type) == (0, 1, distributed.start().type)
+
+
+def test_the_sum_is_refused(monkeypatch):
+    monkeypatch.setattr(distributed, "num_workers", lambda: 2)
+    with pytest.raises(LessonError, match="mean"):
+        distributed.train(collaborative_filter(), ratings(), config=Config(reduction="sum"))
+
+
+@pytest.mark.parametrize("workers", [0, 1.5, "2"])
+def test_a_number_of_workers_that_cannot_be_is_refused_before_any_work(workers):
+    with pytest.raises(LessonError, match="number"):
+        distributed.launch(print, workers)
+
+
+# ---------------------------------------------------------------------------------------- in two
+
+
+@pytest.fixture(scope="module")
+def workers():
+    with distributed.Workers(2) as workers:
+        yield workers
+
+
+def train_all(cases):
+    """In a worker: train each case, and hand back its history and weights."""
+    from helpers import distributed
+    from helpers.training import History
+
+    results = []
+    for model, train_set, validation_set, config in cases:
+        history = History.of(distributed.train(model, train_set, validation_set, config))
+        results.append((history.epochs.drop(columns="seconds"), model.state_dict()))
+    return results
+
+
+def test_two_workers_are_one_process(workers):
+    """Batches of 200 from 1,001 samples: equal shares, and one last batch with a sample for one worker only."""
+    patients = Samples(torch.randn(333, 3, dtype=torch.float64), torch.randn(333, dtype=torch.float64))
+    odd = Config(num_epochs=3, batch_size=55, learning_rate=0.01, weight_decay=0.1)
+    cases = [
+        (collaborative_filter, ratings(), Config(num_epochs=3, batch_size=200, learning_rate=0.01)),
+        (collaborative_filter, ratings(), odd),
+        (lambda: MLP(3).double(), patients, odd),
+        (lambda: MLP(3).double(), patients, Config(num_epochs=3, batch_size=64, learning_rate=0.1, optimizer="sgd")),
+    ]
+    given = [(make(), samples, samples, config) for make, samples, config in cases]
+    results = workers.run(train_all, cases=given)
+    for number, (make, samples, config) in enumerate(cases):
+        model = make()
+        expected = History.of(train(model, samples, samples, config)).epochs.drop(columns="seconds")
+        for epochs, weights in (worker[number] for worker in results):
+            torch.testing.assert_close(torch.tensor(epochs.to_numpy()), torch.tensor(expected.to_numpy()))
+            torch.testing.assert_close(weights, model.state_dict())
+        first, second = (worker[number][1] for worker in results)
+        assert all(torch.equal(first[name], second[name]) for name in first), "workers drifted apart"
+
+
+def compare_with_pytorch(model, batch):
+    """In a worker: the averaged gradient, ours and that of PyTorch's DistributedDataParallel."""
+    import copy
+
+    from torch.nn.parallel import DistributedDataParallel
+
+    from helpers import distributed
+
+    shares = distributed.Shares(batch, distributed.rank(), distributed.num_workers())
+    inputs, targets = shares[torch.arange(len(batch))]
+    gradients = []
+    for wrap in (DistributedDataParallel, lambda copied: distributed.average_gradients(copied, shares) and copied):
+        copied = copy.deepcopy(model)
+        wrapped = wrap(copied)  # kept: PyTorch's wrapper does its work only while it lives
+        (wrapped(inputs) - targets).square().mean().backward()
+        gradients.append([weights.grad for weights in copied.parameters()])
+    return gradients
+
+
+def test_equal_shares_give_the_gradient_of_pytorchs_own_wrapper(workers):
+    pytorchs, ours = workers.run(compare_with_pytorch, model=collaborative_filter(), batch=ratings(1000))[0]
+    torch.testing.assert_close(ours, pytorchs)
+
+
+def lose_worker_1(model, samples, path, epoch):
+    """In a worker: train and keep the best weights; worker 1 is killed after its first update of `epoch`."""
+    import os
+    import signal
+
+    from helpers import distributed
+    from helpers.training import Config
+    from helpers.weights import BestWeights
+
+    best, config = BestWeights(model), Config(num_epochs=9, batch_size=100, learning_rate=0.01)
+    for progress in best.watch(distributed.train(model, samples, samples, config)):
+        if distributed.rank() == 0 and progress.epoch_ended and best.epoch == progress.epoch:
+            best.save(path)
+        if distributed.rank() == 1 and progress.epoch == epoch:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
+def test_a_killed_worker_is_one_sentence_and_the_best_weights_are_kept(tmp_path):
+    with pytest.raises(LessonError, match=r"^Worker 1 was killed \(SIGKILL\)[^\n]*\.$"):
+        distributed.launch(
+            lose_worker_1, 2, model=collaborative_filter(), samples=ratings(), path=tmp_path / "best", epoch=3
+        )
+    kept, model = collaborative_filter(), collaborative_filter()
+    load_weights(kept, tmp_path / "best")
+    best = BestWeights(model)
+    History.of(best.watch(train(model, ratings(), ratings(), Config(2, 100, 0.01))))
+    torch.testing.assert_close(kept.state_dict(), model.state_dict())
+    assert list(tmp_path.iterdir()) == [tmp_path / "best"], "nothing half-written is left"
+
+
+def one_of_two_fails():
+    """In a worker: worker 1 raises, worker 0 waits for it."""
+    import torch.distributed as dist
+
+    if dist.get_rank() == 1:
+        raise ValueError("this film is not rated")
+    dist.barrier()
+
+
+def test_an_error_in_one_worker_is_told_and_not_the_broken_connection_of_the_other(workers):
+    with pytest.raises(LessonError, match=r"^Worker 1 stopped with ValueError: this film is not rated$"):
+        workers.run(one_of_two_fails)
+
+
+def test_after_an_error_the_next_run_starts_new_workers(workers):
+    assert workers.run(lambda numbers: sum(numbers), numbers=[1, 2]) == [3, 3]
+
+
+def test_the_script_in_the_notebook_runs_alone_and_with_others(tmp_path):
+    """Notebook 5 prints a whole script: it is run as it stands, by python and by torchrun, and says the same."""
+    notebook = nbformat.read(ROOT / "notebooks/05_beyond_one_device.ipynb", as_version=4)
+    cell = next(cell for cell in notebook.cells if cell.id == "further-words")
+    script = tmp_path / "train_together.py"
+    script.write_text(re.search(r"```python\n(.*?)```", cell.source, re.DOTALL)[1], encoding="utf-8")
+    said = [
+        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        for command in ([sys.executable, script], distributed.command(2, str(script)))
+    ]
+    assert said[0].splitlines() == said[1].splitlines()
+    assert [line.split(":")[0] for line in said[1].splitlines()] == ["epoch 1", "epoch 2", "epoch 3"]
+    assert (tmp_path / "best.pt").exists()
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    script = (
+        "import sys, time; from pathlib import Path; from helpers import distributed\n"
+        "def wait(folder):\n"
+        "    import os, time; from pathlib import Path\n"
+        "    Path(folder, str(os.getpid())).touch(); time.sleep(600)\n"
+        "distributed.launch(wait, folder=sys.argv[1])\n"
+    )
+    launcher = subprocess.Popen([sys.executable, "-c", script, tmp_path], cwd=ROOT)
+    _until(lambda: len(list(tmp_path.iterdir())) == 2, seconds=90)
+    workers = [Path("/proc", path.name) for path in tmp_path.iterdir()]
+    launcher.send_signal(signal.SIGKILL)
+    launcher.wait()
+    _until(lambda: not any(map(_runs, workers)), seconds=30)
+
+
+def _runs(process: Path) -> bool:
+    try:
+        return process.joinpath("stat").read_text().split(") ")[1][0] != "Z"
+    except OSError:
+        return False
+
+
+def _until(condition, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)

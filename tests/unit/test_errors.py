@@ -1,0 +1,67 @@
+"""The checks that stand before every piece of work."""
+
+import math
+
+import numpy as np
+import pytest
+
+from helpers.errors import (
+    LessonError,
+    number_from_zero,
+    one_of,
+    positive_int,
+    positive_number,
+    share,
+    switch,
+    whole_number,
+)
+
+NO_NUMBERS = [True, False, np.True_, "3", None, math.nan, math.inf, -math.inf, [1]]
+
+
+@pytest.mark.parametrize("check", [positive_int, positive_number, number_from_zero, share, whole_number])
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=repr)
+def test_what_is_no_number_is_refused_with_the_name_of_the_setting(check, value):
+    with pytest.raises(LessonError, match=r"^batch_size must be .* you gave ") as caught:
+        check("batch_size", value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "check, wrong",
+    [
+        (positive_int, [0, -1, 64.0, 0.5, np.float64(3)]),
+        (whole_number, [-1, 42.0]),
+        (positive_number, [0, -0.001, 0.0]),
+        (number_from_zero, [-1e-9]),
+        (share, [0, 1, 1.2, -0.2, 20]),
+    ],
+)
+def test_numbers_out_of_bounds_are_refused(check, wrong):
+    for value in wrong:
+        with pytest.raises(LessonError, match="x must be"):
+            check("x", value)
+
+
+def test_right_values_come_back_as_plain_numbers():
+    assert [type(number) for number in (positive_int("x", np.int64(3)), positive_number("x", np.float32(0.5)))] == [
+        int,
+        float,
+    ]
+    assert (whole_number("x", 0), number_from_zero("x", 0), share("x", 0.2), positive_number("x", 3)) == (
+        0,
+        0.0,
+        0.2,
+        3.0,
+    )
+    assert switch("x", True) is True
+    with pytest.raises(LessonError, match="must be True or False; you gave 1"):
+        switch("x", 1)
+
+
+def test_a_slip_of_the_pen_is_answered_with_the_nearest_choice():
+    assert one_of("optimizer", "adam", ("sgd", "adam")) == "adam"
+    with pytest.raises(LessonError, match=r"one of 'sgd', 'adam'; you gave 'Adma' \(did you mean 'adam'\?\)"):
+        one_of("optimizer", "Adma", ("sgd", "adam"))
+    with pytest.raises(LessonError, match=r"you gave 'lion'\.$"):
+        one_of("optimizer", "lion", ("sgd", "adam"))

@@ -1,0 +1,236 @@
+"""Every exercise of notebook 1 takes its right answer in several forms, and meets each typical mistake by name."""
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.exercises import check
+from helpers.exercises.notebook_1 import EXERCISES
+
+
+def batch_sizes(num_samples, batch_size, drop_last=False):
+    full, rest = divmod(num_samples, batch_size)
+    return [batch_size] * full + ([rest] if rest and not drop_last else [])
+
+
+def batch_sizes_by_splitting(num_samples, batch_size, drop_last=False):
+    sizes = torch.tensor([len(batch) for batch in torch.arange(num_samples).split(batch_size)])
+    return sizes[sizes == batch_size] if drop_last else sizes
+
+
+def batch_sizes_as_a_generator(num_samples, batch_size, drop_last=False):
+    while num_samples >= (batch_size if drop_last else 1):
+        yield min(batch_size, num_samples)
+        num_samples -= batch_size
+
+
+def rounded_down(num_samples, batch_size, drop_last=False):
+    return [batch_size] * (num_samples // batch_size)
+
+
+def all_full(num_samples, batch_size, drop_last=False):
+    return [batch_size] * math.ceil(num_samples / batch_size)
+
+
+def short_first(num_samples, batch_size, drop_last=False):
+    return sorted(batch_sizes(num_samples, batch_size, drop_last))
+
+
+def with_a_batch_of_none(num_samples, batch_size, drop_last=False):
+    return [batch_size] * (num_samples // batch_size) + ([] if drop_last else [num_samples % batch_size])
+
+
+def deaf_to_drop_last(num_samples, batch_size, drop_last=False):
+    return batch_sizes(num_samples, batch_size)
+
+
+def drops_a_full_batch(num_samples, batch_size, drop_last=False):
+    sizes = batch_sizes(num_samples, batch_size)
+    return sizes[:-1] if drop_last else sizes
+
+
+def never_more_than_full(num_samples, batch_size, drop_last=False):
+    return batch_sizes(max(num_samples, batch_size), batch_size, drop_last)
+
+
+def nothing_returned(*_, **__):
+    pass
+
+
+def stop_epoch(validation_losses, patience):
+    for epoch in range(1, len(validation_losses) + 1):
+        best = int(np.argmin(validation_losses[:epoch])) + 1
+        if epoch - best >= patience:
+            return epoch
+    return len(validation_losses)
+
+
+def best_epoch(validation_losses, patience):
+    stop = stop_epoch(validation_losses, patience)
+    return int(np.argmin(validation_losses[:stop])) + 1
+
+
+def counted_from_zero(validation_losses, patience):
+    return stop_epoch(validation_losses, patience) - 1
+
+
+def compared_with_the_last(validation_losses, patience):
+    waited = 0
+    for epoch, (before, after) in enumerate(itertools.pairwise(validation_losses), start=2):
+        waited = 0 if after < before else waited + 1
+        if waited >= patience:
+            return epoch
+    return len(validation_losses)
+
+
+def never_counts_afresh(validation_losses, patience):
+    best, waited = math.inf, 0
+    for epoch, loss in enumerate(validation_losses, start=1):
+        if loss < best:
+            best = loss
+        else:
+            waited += 1
+        if waited >= patience:
+            return epoch
+    return len(validation_losses)
+
+
+def equal_is_better(validation_losses, patience):
+    best, waited = math.inf, 0
+    for epoch, loss in enumerate(validation_losses, start=1):
+        best, waited = (loss, 0) if loss <= best else (best, waited + 1)
+        if waited >= patience:
+            return epoch
+    return len(validation_losses)
+
+
+def never_says_when_it_does_not_stop(validation_losses, patience):
+    stop = stop_epoch(validation_losses, patience)
+    return stop if stop < len(validation_losses) else None
+
+
+def waits_one_longer(validation_losses, patience):
+    return stop_epoch(validation_losses, patience + 1)
+
+
+RIGHT = {
+    "1.1": [32, 32.0, np.int64(32), torch.tensor(32), "32", math.ceil(353 / 50) * 4],
+    "1.2": [3, 3.0, np.int32(3), torch.tensor([3]), [3]],
+    "1.3": [980, "980", torch.tensor(980.0)],
+    "1.4": [993_280, "993,280", np.float32(993_280)],
+    "1.5": [batch_sizes, batch_sizes_by_splitting, batch_sizes_as_a_generator],
+    "1.6": [400, 400.0],
+    "1.7": ["b", "B", "(b)"],
+    "1.8": [1.6, Fraction(8, 5), "1.6", np.float64(1.6)],
+    "1.9": [stop_epoch],
+    "1.10": ["b", " B "],
+}
+# A word of the hint that each typical mistake must get -> the mistake.
+WRONG = {
+    "1.1": {
+        "rounded down": 28,
+        "no 0.06 of an update": 353 / 50 * 4,
+        "rounded up at the end": 29,
+        "is one epoch": 8,
+        "counted epochs": 4,
+        "how many samples": 1412,
+        "Not that number": 33,
+    },
+    "1.2": {
+        "only if 50 divided": 50,
+        "so some are left": 0,
+        "number of batches": 8,
+        "number of full batches": 7,
+        "missing to fill it": 47,
+        "as a share": 0.06,
+        "One number is wanted": [50, 3],
+    },
+    "1.3": {
+        "rounded down:": 970,
+        "bare quotient": 976.5625,
+        "rounded up once": 977,
+        "rounded down at the very end": 976,
+        "is one epoch": 98,
+        "by the epochs twice": 9_800,
+        "how many samples": 1_000_000,
+    },
+    "1.4": {
+        "everybody, 10 times": 1_000_000,
+        "is one epoch": 99_328,
+        "672 off once": 999_328,
+        "are left out": 6_720,
+        "number of updates": 970,
+        "98 full batches": 1_003_520,
+    },
+    "1.5": {
+        "rounded down": rounded_down,
+        "not full": all_full,
+        "short batch comes last": short_first,
+        "batch of 0": with_a_batch_of_none,
+        "should be left out": deaf_to_drop_last,
+        "nothing is dropped there": drops_a_full_batch,
+        "one batch of 64": never_more_than_full,
+        "returns nothing": nothing_returned,
+        "stopped with TypeError": lambda num_samples: [num_samples],
+        "A function is wanted": [100, 100, 100, 53],
+    },
+    "1.6": {
+        "counts epochs with it": 200,
+        "bare quotient": 353,
+        "how many samples": 70_600,
+        "is one epoch": 2,
+        "do not fit into one batch": 1,
+    },
+    "1.7": {"would be B = 1": "a", "comes again": "c", "Answer with one of": "handful"},
+    "1.8": {
+        "ratio of the updates": 0.1,
+        "ratio of updates, upside down": 10,
+        "batch sizes": 16,
+        "Upside down": 0.625,
+        "divide 16 by 10": 160,
+    },
+    "1.9": {
+        "That is the best epoch": best_epoch,
+        "Off by one": counted_from_zero,
+        "the one before it": compared_with_the_last,
+        "counting afresh": never_counts_afresh,
+        "no new best": equal_is_better,
+        "returns nothing": never_says_when_it_does_not_stop,
+        "training stops after epoch": waits_one_longer,
+    },
+    "1.10": {"leak would stay": "a", "the gap would stay": "c", "*above*": "d"},
+}
+
+
+def test_every_exercise_is_tried() -> None:
+    assert list(EXERCISES) == list(RIGHT) == list(WRONG)
+
+
+@pytest.mark.parametrize(("name", "answer"), [(name, answer) for name in RIGHT for answer in RIGHT[name]])
+def test_a_right_answer_of_any_type_passes(name: str, answer: object) -> None:
+    reply = check(name, answer)
+    assert reply.passed, reply
+
+
+@pytest.mark.parametrize(
+    ("name", "hint", "answer"), [(name, hint, answer) for name in WRONG for hint, answer in WRONG[name].items()]
+)
+def test_a_typical_mistake_gets_its_own_hint(name: str, hint: str, answer: object) -> None:
+    reply = check(name, answer)
+    assert reply.passed is False
+    assert hint in reply.text
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_different_mistakes_get_different_hints(name: str) -> None:
+    hints = [check(name, answer).text for answer in WRONG[name].values()]
+    assert len(set(hints)) == len(hints) >= 2
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_no_answer_yet_is_calm(name: str) -> None:
+    assert check(name, None).passed is None

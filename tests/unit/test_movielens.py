@@ -1,0 +1,200 @@
+"""Every format MovieLens was published in, and ratings that are not fit to learn from."""
+
+import hashlib
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers import movielens
+from helpers.data import load_ratings, split
+from helpers.errors import LessonError
+
+CSV = "userId,movieId,rating,timestamp\r\n7,10,3.5,964982703\r\n7,20,5.0,964982704\r\n9,10,0.5,964982705\r\n"
+CSV_MOVIES = (
+    'movieId,title,genres\r\n5,Unrated (1999),War\r\n10,"Garçon, The (1995)",Comedy|Drama\r\n20,Long (2001-2003),'
+    "(no genres listed)\r\n"
+)
+U_DATA = "7\t10\t3\t881250949\n7\t20\t5\t881250950\n9\t10\t1\t881250951\n"
+U_ITEM = (
+    "10|Garçon, The (1995)|01-Jan-1995||http://example.org|0|0|0|0|0|1|0|0|1|0|0|0|0|0|0|0|0|0|0\n"
+    "20|Nameless|||http://example.org|1|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
+)
+DAT = "7::10::3::978300760\n7::20::5::978302109\n9::10::1::978301968\n"
+DAT_MOVIES = '10::Garçon, The (1995)::Comedy|Drama\n20::"Quoted": Film (2001)::Action\n'
+
+CSV_FORMAT = {"ratings.csv": CSV.encode(), "movies.csv": CSV_MOVIES.encode()}
+FORMAT_100K = {"u.data": U_DATA.encode(), "u.item": U_ITEM.encode("latin-1")}
+FORMAT_1M = {"ratings.dat": DAT.encode(), "movies.dat": DAT_MOVIES.encode("latin-1")}
+
+
+def write_folder(folder: Path, files: dict[str, bytes]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def write_zip(path: Path, files: dict[str, bytes], top: str = "ml-x/") -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(top + name, content)
+    return path
+
+
+@pytest.mark.parametrize("as_zip", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize(
+    "files, scale, stars",
+    [
+        (CSV_FORMAT, (0.5, 5.0), [3.5, 5.0, 0.5]),
+        (FORMAT_100K, (1.0, 5.0), [3.0, 5.0, 1.0]),
+        (FORMAT_1M, (1.0, 5.0), [3.0, 5.0, 1.0]),
+    ],
+    ids=["csv", "100k", "1m"],
+)
+def test_every_format_reads_the_same(tmp_path, files, scale, stars, as_zip):
+    source = write_zip(tmp_path / "ml-x.zip", files) if as_zip else write_folder(tmp_path / "ml-x", files)
+    ratings = load_ratings(source)
+    assert ratings.name == "ml-x" and ratings.scale == scale and ratings.truth is None
+    assert ratings.table["rating"].tolist() == stars
+    assert ratings.user_ids.tolist() == [7, 9] and ratings.movie_ids.tolist() == [10, 20]
+    assert ratings.movies["title"][0] == "Garçon, The (1995)" and ratings.movies["genres"][0] == "Comedy|Drama"
+    assert ratings.movies["year"][0] == 1995
+
+
+def test_titles_and_genres_that_are_odd(tmp_path):
+    csv, old, dat = (
+        load_ratings(write_folder(tmp_path / str(n), files)).movies
+        for n, files in enumerate((CSV_FORMAT, FORMAT_100K, FORMAT_1M))
+    )
+    assert (csv["year"][1], csv["genres"][1]) == (2001, "")
+    assert old["year"].isna()[1] and old["genres"][1] == ""
+    assert dat["title"][1] == '"Quoted": Film (2001)'
+
+
+def test_ratings_of_your_own_need_no_titles(tmp_path):
+    file = tmp_path / "club.csv"
+    file.write_bytes(b"\xef\xbb\xbf" + CSV.replace("\r\n", "\n\n").replace("timestamp", "timestamp,mood").encode())
+    lines = file.read_bytes().decode().splitlines()
+    file.write_text(
+        "\n".join(line + ",happy" if line and i else line for i, line in enumerate(lines)), encoding="utf-8"
+    )
+    ratings = load_ratings(file)  # with a byte order mark, blank lines and a column more
+    assert ratings.name == "club" and len(ratings) == 3
+    assert ratings.movies["title"].tolist() == ["movie 10", "movie 20"] and ratings.movies["year"].isna().all()
+
+
+BAD_CSV = {
+    "missing column": (CSV.replace("rating,", "stars,"), "has no column 'rating': it needs userId, movieId, rating"),
+    "semicolons": (CSV.replace(",", ";"), "has no column 'userId'"),
+    "empty": ("", "ratings.csv is empty"),
+    "header only": ("userId,movieId,rating,timestamp\n", "holds no ratings, only a header"),
+    "NaN": (CSV + "9,30,NaN,1\n", "The rating is missing in row 4 of ratings.csv; 1 such rows"),
+    "gap": (CSV + "9,,4.0,1\n", "The movie_id is missing in row 4"),
+    "short row": (CSV + "9,30\n", "The rating is missing in row 4"),
+    "long row": (CSV + "9,30,4.0,1,2,3\n", "ratings.csv is not a table"),
+    "word": (CSV + "9,30,good,1\n", "The rating is 'good', which is no number, in row 4"),
+    "infinite": (CSV + "9,30,inf,1\n", "in row 4"),
+    "too high": (CSV + "9,30,5.5,1\n", "The value 5.5 in row 4 in ratings.csv is off the scale of 0.5 to 5.0 stars"),
+    "too low": (CSV + "9,30,0,1\n", "off the scale"),
+    "negative id": (CSV + "-9,30,4,1\n", "The value -9 in row 4 in the column user_id of ratings.csv is below 0"),
+    "half an id": (CSV + "9,30.5,4,1\n", "The value 30.5 in row 4 in the column movie_id .* is not a whole number"),
+    "twice": (CSV + "9,10,4,1\n7,10,4,1\n", r"user 9 rates movie 10 more than once \(2 such rows"),
+    "utf-16": (CSV.encode("utf-16"), "ratings.csv is not UTF-8 text"),
+    "latin-1": (CSV.replace("7,10,3.5", "é,10,3.5").encode("latin-1"), "ratings.csv is not UTF-8 text"),
+}
+
+
+@pytest.mark.fault("one sentence with the file, the row or column, and the value")
+@pytest.mark.parametrize("content, words", BAD_CSV.values(), ids=BAD_CSV)
+def test_bad_ratings_are_named_in_one_sentence(tmp_path, content, words):
+    folder = write_folder(tmp_path / "bad", CSV_FORMAT)
+    (folder / "ratings.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(LessonError, match=words) as caught:
+        load_ratings(folder)
+    assert one_sentence(caught.value)
+
+
+def one_sentence(error: LessonError) -> bool:
+    text = str(error)
+    return "\n" not in text and text.endswith(".") and error.__cause__ is None and len(text) < 400
+
+
+@pytest.mark.fault("one sentence with the file and what it should have")
+@pytest.mark.parametrize(
+    "files, words",
+    [
+        ({"u.data": b"1\t2\t3\n"}, "u.data has 3 columns and needs four"),
+        ({"u.data": b"1\t2\t0.5\t1\n"}, "off the scale of 1.0 to 5.0"),
+        ({"u.data": b""}, "u.data is empty"),
+        ({**FORMAT_100K, "u.item": b"1|Film\n"}, "u.item has 2 columns and needs 24"),
+        ({"ratings.dat": b"1::2::x::4\n"}, "The rating is 'x'"),
+        ({**FORMAT_1M, "movies.dat": b"1::Film\n"}, "movies.dat has 2 columns"),
+        ({**CSV_FORMAT, "movies.csv": b"movieId,name\n1,Film\n"}, "movies.csv has no column 'title'"),
+        ({**CSV_FORMAT, "movies.csv": CSV_MOVIES.encode("latin-1")}, "movies.csv is not UTF-8 text"),
+        ({"readme.txt": b"hello"}, "holds no MovieLens ratings: it should have ratings.csv and movies.csv, or u.data"),
+    ],
+)
+def test_other_bad_folders_are_named_too(tmp_path, files, words):
+    with pytest.raises(LessonError, match=words) as caught:
+        load_ratings(write_folder(tmp_path / "bad", files))
+    assert one_sentence(caught.value)
+
+
+@pytest.mark.fault("one sentence: damaged, fetch it anew")
+def test_a_damaged_zip_is_named(tmp_path):
+    archive = write_zip(tmp_path / "ml-x.zip", {"ratings.csv": os.urandom(3000).hex().encode()})
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[:1500])
+    with pytest.raises(LessonError, match=r"ml-x\.zip is damaged or no zip archive"):
+        load_ratings(archive)
+    archive.write_bytes(whole[:1000] + bytes(50) + whole[1050:])
+    with pytest.raises(LessonError, match="cannot be read") as caught:
+        load_ratings(archive)
+    assert one_sentence(caught.value)
+
+
+@pytest.mark.fault("one sentence with the nearest name")
+@pytest.mark.parametrize(
+    "source, words",
+    [
+        ("ml-lates-small", "did you mean 'ml-latest-small'"),
+        ("Embedded", "did you mean 'embedded'"),
+        ("no/such/folder", "There are no ratings called 'no/such/folder'; there are embedded, ml-latest-small"),
+        (100, "is a name or a path, such as 'embedded'; you gave 100"),
+        (None, "is a name or a path"),
+    ],
+)
+def test_an_unknown_source_is_named(source, words):
+    with pytest.raises(LessonError, match=words):
+        load_ratings(source)
+
+
+@pytest.fixture(scope="module")
+def real():
+    if "MOVIELENS_DIR" not in os.environ:
+        pytest.skip("MOVIELENS_DIR is not set: this needs the real ml-latest-small")
+    return load_ratings("ml-latest-small")
+
+
+def test_the_real_ml_latest_small(real):
+    assert (len(real), real.num_users, real.num_movies) == (100_836, 610, 9_724)
+    assert round(real.table["rating"].mean(), 4) == 3.5016 and round(real.table["rating"].std(), 4) == 1.0425
+    assert real.movies["title"][real.movie_row(1)] == "Toy Story (1995)"
+    assert real.movies["year"].isna().sum() < 20
+    parts = split(real)
+    assert (len(parts.train), len(parts.validation)) == (80_668, 20_168)
+    assert np.array_equal(split(real).train_index, parts.train_index)
+
+
+def test_the_real_files_are_as_published(real):
+    folder = Path(os.environ["MOVIELENS_DIR"]) / "ml-latest-small"
+    hashes = [hashlib.sha256((folder / name).read_bytes()).hexdigest()[:8] for name in ("ratings.csv", "movies.csv")]
+    assert hashes == ["aa289ca8", "5a5f32dd"]
+
+
+def test_the_sets_that_can_be_had_by_name():
+    assert list(movielens.SETS) == ["ml-latest-small", "ml-100k", "ml-1m", "ml-20m", "ml-25m"]
+    assert all(len(archive.sha256) == 64 and archive.size > 900_000 for archive in movielens.SETS.values())

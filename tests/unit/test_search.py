@@ -1,0 +1,304 @@
+"""The estimators stand scikit-learn's checks; searches go parallel, say where they are, keep what is done."""
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from jupyter_client.manager import start_new_kernel
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_validate, validation_curve
+from sklearn.utils.estimator_checks import check_estimator
+
+from helpers.data import load_ratings, split
+from helpers.errors import LessonError
+from helpers.models import CollaborativeFilter
+from helpers.search import (
+    RMSE,
+    GridSearch,
+    HalvingSearch,
+    LoopRegressor,
+    RatingRegressor,
+    arrays,
+    on_all_cores,
+    results_table,
+)
+from helpers.training import Config, History, evaluate, train
+from tests.tools.kernel import course_environment
+
+ROWS = "feeds more or fewer than two columns, and a rating has a user and a movie"
+# Each of these passes on the same estimator as soon as it is handed two of the columns: see RowsOfAnyTable.
+NEED_TWO_COLUMNS = {
+    f"check_{name}": ROWS
+    for name in (
+        "fit_score_takes_y",
+        "dont_overwrite_parameters",
+        "n_features_in_after_fitting",
+        "positive_only_tag_during_fit",
+        "estimators_dtypes",
+        "dtype_object",
+        "pipeline_consistency",
+        "estimators_nan_inf",
+        "estimators_pickle",
+        "f_contiguous_array_estimator",
+        "regressors_train",
+        "regressor_data_not_an_array",
+        "regressors_no_decision_function",
+        "supervised_y_2d",
+        "regressors_int",
+        "methods_sample_order_invariance",
+        "methods_subset_invariance",
+        "fit2d_1sample",
+        "fit2d_1feature",
+        "dict_unchanged",
+        "fit2d_predict1d",
+    )
+}
+
+
+class RowsOfAnyTable(RatingRegressor):
+    """Takes the first and the last column of any table for users and movies."""
+
+    def _inputs(self, X: np.ndarray) -> torch.Tensor:
+        return super()._inputs(X[:, [0, -1]])
+
+
+@pytest.fixture(scope="module")
+def ratings() -> tuple[np.ndarray, np.ndarray]:
+    """600 ratings by 30 users of 40 movies, tastes and all."""
+    random = np.random.RandomState(0)
+    X = np.column_stack([random.randint(0, 30, 600), random.randint(0, 40, 600)])
+    tastes = random.normal(size=(30, 2)) @ random.normal(size=(2, 40))
+    return X, (3.5 + 0.5 * tastes[X[:, 0], X[:, 1]]).astype(np.float32)
+
+
+def small(**settings: object) -> RatingRegressor:
+    return RatingRegressor(**({"num_users": 30, "num_movies": 40, "num_epochs": 2, "batch_size": 100} | settings))
+
+
+GRID = {"embedding_dim": [2, 4, 8], "learning_rate": [0.001, 0.01]}
+
+
+# ---------------------------------------------------------------------------------------- the estimator
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@pytest.mark.parametrize(
+    ("estimator", "expected_failures"),
+    [(LoopRegressor(), {}), (RowsOfAnyTable(), {}), (RatingRegressor(), NEED_TWO_COLUMNS)],
+    ids=["MLP", "ratings, any table", "ratings"],
+)
+def test_scikit_learns_estimator_checks(estimator: LoopRegressor, expected_failures: dict[str, str]) -> None:
+    results = check_estimator(estimator, expected_failed_checks=expected_failures, on_skip=None)
+
+    xfailed = {result["check_name"] for result in results if result["status"] == "xfail"}
+    assert xfailed == set(expected_failures), "a check is named that does not fail any more"
+    # array_api needs an environment variable of SciPy's; everything else has run.
+    assert {r["check_name"] for r in results if r["status"] == "skipped"} <= {"check_array_api_input"}
+    assert sum(result["status"] == "passed" for result in results) > 25
+
+
+def test_it_is_the_course_loop(ratings) -> None:
+    whole = load_ratings()
+    parts = split(whole)
+    config = Config(num_epochs=1, learning_rate=0.01, weight_decay=0.05)
+    model = CollaborativeFilter.for_ratings(whole, parts.train, 8)
+    History.of(train(model, parts.train, None, config))
+
+    estimator = RatingRegressor(8, num_epochs=1, learning_rate=0.01, weight_decay=0.05).fit(*arrays(parts.train))
+    inputs, targets = arrays(parts.validation)
+    loss = np.mean((estimator.predict(inputs) - targets) ** 2)
+    assert loss == pytest.approx(evaluate(model, parts.validation), abs=1e-6)
+    assert list(estimator.history_["epoch"]) == [1]
+
+
+def test_fitting_again_starts_again(ratings) -> None:
+    X, y = ratings
+    once = small().fit(X, y).predict(X)
+    estimator = small().fit(X[:5], y[:5])
+    assert np.array_equal(estimator.fit(X, y).predict(X), once)
+
+
+@pytest.mark.parametrize(
+    ("X", "says"),
+    [
+        (np.zeros((4, 3), int), "two columns"),
+        (np.array([[0, 0.5]] * 4), "whole numbers"),
+        (np.array([[0, -1]] * 4), "Negative values"),
+        (np.array([[30, 0]] * 4), "user row 30, but the model's table has rows 0 to 29"),
+        (np.array([[0, 40]] * 4), "movie row 40"),
+    ],
+)
+def test_rows_that_no_table_has(X: np.ndarray, says: str) -> None:
+    with pytest.raises(LessonError, match=says):
+        small().fit(X, np.ones(4))
+
+
+def test_rows_never_met(ratings) -> None:
+    X, y = ratings
+    with pytest.raises(LessonError, match="give num_users"):
+        RatingRegressor(num_epochs=1).fit(X[X[:, 0] < 9], y[X[:, 0] < 9]).predict(X)
+    with pytest.raises(NotFittedError):
+        RatingRegressor().predict(X)
+    with pytest.raises(LessonError, match="batch_size"):
+        small(batch_size=0).fit(X, y)
+
+
+def test_scikit_learns_own_tools_take_it(ratings) -> None:
+    X, y = ratings
+    scores = cross_validate(small(learning_rate=0.01), X, y, cv=3, scoring=RMSE)["test_score"]
+    assert scores.shape == (3,) and np.isfinite(scores).all()
+    _, validation = validation_curve(small(), X, y, param_name="num_epochs", param_range=[1, 20], cv=3, scoring=RMSE)
+    assert (validation[1] > validation[0]).all()  # more epochs are better here
+    own = GridSearchCV(small(), GRID, cv=3, scoring=RMSE).fit(X, y)
+    shown = GridSearch(small(), GRID, cv=3, scoring=RMSE).fit(X, y)
+    assert own.best_params_ == shown.best_params_ and own.best_score_ == shown.best_score_
+    assert np.array_equal(own.cv_results_["mean_test_score"], shown.cv_results_["mean_test_score"])
+    assert np.array_equal(own.predict(X), shown.predict(X))
+
+
+def test_results_as_a_table(ratings) -> None:
+    search = GridSearch(small(), GRID, cv=2, scoring=RMSE, refit=False).fit(*ratings)
+    table = results_table(search)
+    assert list(table.columns) == ["embedding_dim", "learning_rate", "rmse", "rmse_sd", "seconds"]
+    assert len(table) == 6 and table["rmse"].min() == pytest.approx(-search.best_score_)
+    assert (table["seconds"] > 0).all()
+
+
+def test_halving_is_scikit_learns(ratings) -> None:
+    options = dict(cv=2, scoring=RMSE, resource="num_epochs", min_resources=1, max_resources=4, factor=2)
+    search = HalvingSearch(small(), GRID, **options).fit(*ratings)
+    assert search.n_candidates_ == [6, 3, 2] and search.n_resources_ == [1, 2, 4]
+    table = results_table(search)
+    assert list(table["round"]) == [1] * 6 + [2] * 3 + [3] * 2
+    assert list(table["num_epochs"]) == [1] * 6 + [2] * 3 + [4] * 2
+    assert search.best_params_["num_epochs"] == 4
+
+
+# ---------------------------------------------------------------------------------------- many fits at once
+
+
+def cannot_fit(self: RatingRegressor, X: np.ndarray, y: np.ndarray) -> None:
+    raise AssertionError("this process was to leave the fits to its workers")
+
+
+def test_two_workers_give_what_one_gives(ratings, monkeypatch: pytest.MonkeyPatch) -> None:
+    search = GridSearch(small(), GRID, cv=2, scoring=RMSE, refit=False)
+    alone = search.fit(*ratings).cv_results_["mean_test_score"]
+    monkeypatch.setattr(RatingRegressor, "fit", cannot_fit)  # in this process; a worker imports the real one
+    with on_all_cores(2):
+        together = search.fit(*ratings).cv_results_["mean_test_score"]
+    np.testing.assert_allclose(alone, together, rtol=1e-6)
+
+
+def test_workers_use_one_thread_and_share_the_data() -> None:
+    samples = load_ratings().samples()
+    with on_all_cores(2):
+        threads = joblib.Parallel()(joblib.delayed(torch.get_num_threads)() for _ in range(2))
+        kinds = joblib.Parallel()(joblib.delayed(type)(array) for array in arrays(samples))
+    assert threads == [1, 1]
+    assert all(issubclass(kind, np.memmap) for kind in kinds), kinds
+
+
+def test_a_real_dask_cluster(ratings, monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    search = GridSearch(small(), GRID, cv=2, scoring=RMSE, refit=False)
+    alone = search.fit(*ratings).cv_results_["mean_test_score"]
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster),
+    ):
+        monkeypatch.setattr(RatingRegressor, "fit", cannot_fit)
+        with joblib.parallel_config("dask"):
+            search.fit(*ratings)
+    np.testing.assert_allclose(alone, search.cv_results_["mean_test_score"], rtol=1e-6)
+
+
+# ---------------------------------------------------------------------------------------- interrupted
+
+
+class StopsAt(RatingRegressor):
+    """Is interrupted in its n-th fit, as by the ■ button."""
+
+    fits, last = 0, 4
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "StopsAt":
+        StopsAt.fits += 1
+        if StopsAt.fits > StopsAt.last:
+            raise KeyboardInterrupt
+        return super().fit(X, y)
+
+
+@pytest.mark.fault("the rows that were finished, and the word Interrupted")
+@pytest.mark.parametrize("kind", [GridSearch, HalvingSearch])
+def test_an_interrupt_keeps_the_finished_rows(ratings, kind: type) -> None:
+    halving = {"resource": "num_epochs", "max_resources": 4, "factor": 2} if kind is HalvingSearch else {}
+    StopsAt.fits, StopsAt.last = 0, 4
+    search = kind(StopsAt(num_users=30, num_movies=40), GRID, cv=2, scoring=RMSE, refit=False, **halving)
+    search.fit(*ratings)
+    assert search.interrupted_ and search.num_fits_ == 4
+    table = results_table(search)
+    assert len(table) == 2 and np.isfinite(table["rmse"]).all()
+    assert -search.best_score_ == table["rmse"].min()
+    StopsAt.last = 1_000
+    assert not search.fit(*ratings).interrupted_
+
+
+@pytest.mark.fault("KeyboardInterrupt")
+def test_an_interrupt_before_the_first_row_is_an_interrupt(ratings) -> None:
+    StopsAt.fits, StopsAt.last = 0, 0
+    with pytest.raises(KeyboardInterrupt):
+        GridSearch(StopsAt(num_users=30, num_movies=40), GRID, cv=2, scoring=RMSE).fit(*ratings)
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator:
+    with course_environment():
+        monkeypatch.delenv("EPOCH_SYNC")
+        manager, client = start_new_kernel()
+    yield manager, client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.fault("the rows that were finished; the next cell works")
+def test_in_a_kernel_the_line_moves_and_the_stop_button_keeps_rows(kernel) -> None:
+    manager, client = kernel
+    lines, errors = [], []
+
+    def hear(message: dict) -> None:
+        content, kind = message["content"], message["msg_type"]
+        if kind in ("display_data", "update_display_data"):
+            lines.append((kind, content["data"]["text/plain"]))
+            if len(lines) == 3:
+                manager.interrupt_kernel()
+        elif kind == "error" or (kind == "stream" and content["name"] == "stderr"):
+            errors.append(content)
+
+    def run(source: str) -> None:
+        reply = client.execute_interactive(textwrap.dedent(source), output_hook=hear, timeout=120)
+        assert reply["content"]["status"] == "ok", errors
+
+    run("""
+        from helpers.data import load_ratings
+        from helpers.search import *
+        X, y = arrays(load_ratings().samples())
+        grid = {"num_epochs": [1] * 200}
+        search = GridSearch(RatingRegressor(num_users=1000, num_movies=2000), grid, scoring=RMSE, cv=2, refit=False)
+        with on_all_cores(2):
+            search.fit(X, y)
+    """)
+    assert [kind for kind, _ in lines[:3]] == ["display_data", "update_display_data", "update_display_data"]
+    assert re.search(r" 1 of 200 settings · best so far: RMSE \d\.\d{4} with num_epochs 1$", lines[0][1])
+    assert "2 of 200 settings" in lines[1][1]
+    assert lines[-1][1].startswith("Interrupted: the ") and not errors
+    run("assert search.interrupted_ and 3 <= len(results_table(search)) < 200, len(results_table(search))")
+    run("""
+        small = GridSearch(RatingRegressor(num_users=1000, num_movies=2000), {"num_epochs": [1]}, scoring=RMSE, cv=2)
+        with on_all_cores(2):
+            assert not small.fit(X[:4000], y[:4000]).interrupted_
+    """)
+    assert not errors

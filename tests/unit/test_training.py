@@ -1,0 +1,281 @@
+"""The loop against a loop written by hand, closed forms and counting."""
+
+import copy
+import math
+from itertools import chain, islice
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.data import Samples
+from helpers.errors import LessonError
+from helpers.models import MLP, CollaborativeFilter
+from helpers.training import (
+    OPTIMIZERS,
+    Config,
+    History,
+    early_stopping,
+    evaluate,
+    iterations_per_epoch,
+    make_optimizer,
+    predict,
+    train,
+)
+
+
+def patients(num_samples=53, num_features=4, seed=0, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(num_samples, num_features, generator=generator, dtype=dtype)
+    noise = torch.randn(num_samples, generator=generator, dtype=dtype)
+    return Samples(inputs, inputs.sum(1) + 0.3 * noise)
+
+
+def ratings(num_samples=53, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    user = torch.randint(7, (num_samples, 1), generator=generator)
+    movie = torch.randint(11, (num_samples, 1), generator=generator)
+    return Samples(torch.cat([user, movie], 1), 1 + 4 * torch.rand(num_samples, generator=generator))
+
+
+def test_every_number_equals_a_loop_written_by_hand():
+    train_set, config = patients(), Config(num_epochs=3, batch_size=8, learning_rate=0.01, weight_decay=0.1)
+    model, twin = MLP(4), MLP(4)
+    seen = [(float(p.loss), p.train_loss) for p in train(model, train_set, None, config)]
+
+    optimizer = torch.optim.Adam(twin.parameters(), lr=0.01)
+    generator = torch.Generator().manual_seed(42)
+    by_hand = []
+    for _ in range(3):
+        total = 0.0
+        for batch in torch.randperm(53, generator=generator).split(8):
+            loss = ((twin(train_set.inputs[batch]) - train_set.targets[batch]) ** 2).mean()
+            penalty = sum((layer.weight**2).sum() for layer in twin.layers if hasattr(layer, "weight"))
+            optimizer.zero_grad()
+            (loss + 0.1 * penalty).backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+            by_hand.append((loss.item(), None))
+        by_hand[-1] = (loss.item(), total / 53)
+    assert [loss for loss, _ in seen] == pytest.approx([loss for loss, _ in by_hand], rel=1e-5)
+    assert [mean for _, mean in seen if mean] == pytest.approx([mean for _, mean in by_hand if mean], rel=1e-6)
+    for ours, theirs in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_each_optimizer_learns(optimizer):
+    train_set, model = patients(), MLP(4)
+    before = evaluate(model, train_set)
+    History.of(train(model, train_set, None, Config(30, 16, 0.01, optimizer)))
+    assert evaluate(model, train_set) < before / 2
+
+
+def test_sgd_update_is_minus_rate_times_gradient():
+    train_set, model = patients(16), MLP(4, ())
+    weight = model.layers[0].weight.detach().clone()
+    error = predict(model, train_set.inputs) - train_set.targets
+    gradient = (2 * error[:, None] * train_set.inputs).mean(0)
+    next(train(model, train_set, None, Config(1, 16, 0.1, "sgd", shuffle=False)))
+    torch.testing.assert_close(model.layers[0].weight[0], weight[0] - 0.1 * gradient)
+
+
+def test_a_sum_under_sgd_is_a_mean_with_batch_size_times_the_rate():
+    train_set, summed, averaged = patients(48), MLP(4), MLP(4)
+    History.of(train(summed, train_set, None, Config(2, 8, 0.001, "sgd", reduction="sum")))
+    History.of(train(averaged, train_set, None, Config(2, 8, 0.008, "sgd")))
+    torch.testing.assert_close(summed.layers[0].weight, averaged.layers[0].weight)
+
+
+@given(st.integers(1, 300), st.integers(1, 80), st.booleans(), st.integers(1, 3))
+@settings(deadline=None, max_examples=40)
+def test_updates_samples_and_epochs_are_counted_right(num_samples, batch_size, drop_last, num_epochs):
+    per_epoch = len(range(0, num_samples, batch_size)) - (drop_last and num_samples % batch_size > 0)
+    assert iterations_per_epoch(num_samples, batch_size, drop_last) == per_epoch
+    config = Config(num_epochs, batch_size, drop_last=drop_last)
+    if per_epoch == 0:
+        with pytest.raises(LessonError, match="drop_last leaves nothing"):
+            train(MLP(2, ()), patients(num_samples, 2), None, config)
+        return
+    run = list(train(MLP(2, ()), patients(num_samples, 2), None, config))
+    assert [p.update for p in run] == list(range(1, per_epoch * num_epochs + 1))
+    assert {p.num_updates for p in run} == {len(run)}
+    assert [p.update for p in run if p.epoch_ended] == [per_epoch * epoch for epoch in range(1, num_epochs + 1)]
+    used = per_epoch * batch_size if drop_last else num_samples
+    assert run[-1].samples_seen == used * num_epochs
+
+
+@given(st.integers(1, 300), st.integers(1, 80))
+@settings(deadline=None, max_examples=40)
+def test_the_epoch_mean_is_exact_for_any_partition(num_samples, batch_size):
+    train_set, model = patients(num_samples, 2, dtype=torch.float64), MLP(2, ()).double()
+    expected = evaluate(model, train_set)
+    frozen = train(model, train_set, train_set, Config(1, batch_size, 1e-300, "sgd"))
+    last = list(frozen)[-1]
+    assert last.train_loss == pytest.approx(expected, rel=1e-12)
+    assert last.validation_loss == pytest.approx(expected, rel=1e-12)
+
+
+def test_every_sample_is_seen_once_an_epoch_in_a_new_order():
+    seen = []
+
+    class Watching(Samples):
+        def __getitem__(self, index):
+            seen.append(index.tolist())
+            return super().__getitem__(index)
+
+    plain = patients(10)
+    History.of(train(MLP(4), Watching(plain.inputs, plain.targets), None, Config(2, 4)))
+    first, second = [*chain(*seen[:3])], [*chain(*seen[3:])]
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
+    assert [len(batch) for batch in seen] == [4, 4, 2] * 2
+
+
+def test_same_seed_same_losses_whoever_watches():
+    def losses(watch, seed=42):
+        model, train_set = MLP(4), patients()
+        return [float(p.loss) for p in watch(train(model, train_set, patients(9), Config(4, 8, 0.01, seed=seed)))]
+
+    def nosy(run):
+        for progress in run:
+            torch.rand(3)
+            np.random.rand()
+            yield progress
+
+    plain = losses(iter)
+    assert losses(nosy) == plain
+    assert losses(lambda run: early_stopping(run, patience=99)) == plain
+    assert losses(iter, seed=1) != plain
+
+
+def test_stopping_is_not_iterating():
+    model, train_set = MLP(4), patients()
+    list(islice(train(model, train_set, None, Config(5, 8)), 3))
+    weights = copy.deepcopy(model.state_dict())
+    twin = MLP(4)
+    for progress in train(twin, train_set, None, Config(5, 8)):
+        if progress.update == 3:
+            break
+    assert all(torch.equal(weights[name], weight) for name, weight in twin.state_dict().items())
+
+
+def test_seconds_stand_still_while_the_watcher_works():
+    import time
+
+    total = 0.0
+    for progress in train(MLP(4), patients(), None, Config(1, 8)):
+        time.sleep(0.05)
+        total = progress.seconds
+    assert total < 0.05 * 7
+
+
+def test_no_loss_is_read_from_the_device_between_epochs(monkeypatch):
+    reads = []
+    original = torch.Tensor.__float__
+    monkeypatch.setattr(torch.Tensor, "__float__", lambda self: reads.append(1) or original(self))
+    monkeypatch.setattr(torch.Tensor, "item", lambda self: reads.append(1) or original(self))
+    for progress in train(MLP(4), patients(), patients(9), Config(1, 8)):
+        if not progress.epoch_ended:
+            assert not reads
+    assert reads
+
+
+@pytest.mark.parametrize(
+    "setting, value, words",
+    [
+        ("batch_size", 0, "batch_size must be a whole number of 1 or more"),
+        ("batch_size", -4, "batch_size must be"),
+        ("batch_size", 2.5, "batch_size must be"),
+        ("batch_size", True, "batch_size must be"),
+        ("num_epochs", 0, "num_epochs must be"),
+        ("learning_rate", 0, "learning_rate must be a number above zero"),
+        ("learning_rate", -0.1, "learning_rate must be"),
+        ("learning_rate", math.nan, "learning_rate must be"),
+        ("learning_rate", math.inf, "learning_rate must be"),
+        ("learning_rate", "fast", "learning_rate must be"),
+        ("weight_decay", -1, "weight_decay must be"),
+        ("optimizer", "Adam", "did you mean 'adam'"),
+        ("reduction", "average", "reduction must be one of"),
+        ("seed", -1, "seed must be"),
+        ("drop_last", "no", "drop_last must be True or False"),
+    ],
+)
+def test_a_bad_setting_gets_one_sentence(setting, value, words):
+    with pytest.raises(LessonError, match=words) as error:
+        Config(**{setting: value})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.fault("one sentence, before any work")
+def test_bad_runs_are_refused_before_any_work():
+    model = MLP(4)
+    with pytest.raises(LessonError, match="on meta and the training set on cpu"):
+        train(MLP(4).to("meta"), patients())
+    with pytest.raises(LessonError, match="drop_last leaves nothing"):
+        train(model, patients(7), None, Config(batch_size=8, drop_last=True))
+    for weight in model.parameters():
+        weight.requires_grad = False
+    with pytest.raises(LessonError, match="no weights to train"):
+        make_optimizer(model, Config())
+
+
+def test_history_is_a_tidy_table():
+    history = History.of(train(MLP(4), patients(), patients(9, seed=1), Config(3, 8)))
+    assert list(history.updates) == ["update", "epoch", "samples_seen", "seconds", "loss"]
+    assert list(history.epochs) == ["epoch", "update", "samples_seen", "seconds", "train_loss", "validation_loss"]
+    assert len(history.updates) == len(history) == 21
+    assert history.epochs["epoch"].tolist() == [1, 2, 3]
+    assert history.updates["seconds"].is_monotonic_increasing
+    best = history.epochs["validation_loss"].idxmin()
+    assert history.best_epoch == best + 1
+    assert history.best_validation_loss == history.epochs["validation_loss"][best]
+
+
+def test_history_of_nothing_and_without_validation():
+    assert (
+        History().epochs.empty and History().updates.empty and History().best_epoch is None and History().last is None
+    )
+    history = History.of(train(MLP(4), patients(), None, Config(2, 8)))
+    assert history.epochs["validation_loss"].isna().all() and history.best_validation_loss is None
+
+
+def fake_run(losses):
+    from helpers.training import Progress
+
+    for epoch, loss in enumerate(losses, 1):
+        yield Progress(epoch, len(losses), epoch, len(losses), epoch, 0.0, torch.tensor(loss), loss, loss)
+
+
+@pytest.mark.parametrize(
+    "losses, patience, min_delta, stops_after",
+    [
+        ([5, 4, 3, 2, 1], 2, 0, 5),
+        ([5, 4, 4, 4, 1], 2, 0, 4),
+        ([5, 4, 6, 3, 6, 6, 6], 2, 0, 6),
+        ([5, 4.95, 4.9, 4.8], 2, 0.5, 3),
+        ([math.nan, math.nan, 1], 2, 0, 2),
+    ],
+)
+def test_early_stopping(losses, patience, min_delta, stops_after):
+    assert len(list(early_stopping(fake_run(losses), patience, min_delta))) == stops_after
+
+
+def test_early_stopping_needs_patience_and_a_validation_set():
+    with pytest.raises(LessonError, match="patience"):
+        early_stopping(fake_run([1]), 0)
+    with pytest.raises(LessonError, match="validation set"):
+        list(early_stopping(train(MLP(4), patients(), None, Config(1, 8))))
+
+
+def test_weight_decay_pulls_only_the_rows_that_were_looked_up():
+    train_set = Samples(torch.tensor([[0, 0], [1, 0]]), torch.tensor([3.0, 3.0]))
+    model = CollaborativeFilter(3, 2, 4, mean=3.0)
+    before = copy.deepcopy(model.state_dict())
+    next(train(model, train_set, None, Config(1, 2, 0.1, "sgd", weight_decay=0.5, shuffle=False)))
+    after = model.state_dict()
+    assert torch.equal(before["user_embedding.weight"][2], after["user_embedding.weight"][2])
+    assert torch.equal(before["movie_embedding.weight"][1], after["movie_embedding.weight"][1])
+    assert not torch.equal(before["user_embedding.weight"][0], after["user_embedding.weight"][0])

@@ -1,0 +1,92 @@
+"""Best weights kept, saved and read back; and files that must not be loaded."""
+
+import copy
+import os
+import pickle
+
+import pytest
+import torch
+
+from helpers.errors import LessonError
+from helpers.models import MLP
+from helpers.training import Config, evaluate, train
+from helpers.weights import BestWeights, load_weights, save_weights
+from tests.unit.test_training import patients
+
+
+def same(a, b):
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_best_weights_come_back(tmp_path):
+    model, validation_set = MLP(4), patients(9, seed=1)
+    best = BestWeights(model)
+    for progress in best.watch(train(model, patients(), validation_set, Config(40, 4, 0.1))):
+        last = progress.validation_loss
+    assert best.epoch < 40 and best.validation_loss < last
+    best.restore()
+    assert evaluate(model, validation_set) == pytest.approx(best.validation_loss)
+    best.save(tmp_path / "best.pt")
+    fresh = MLP(4, seed=9)
+    load_weights(fresh, tmp_path / "best.pt")
+    assert same(fresh.state_dict(), model.state_dict())
+    assert os.listdir(tmp_path) == ["best.pt"]
+
+
+@pytest.mark.fault("one sentence: no epoch has ended yet")
+def test_there_are_no_best_weights_before_an_epoch_ends():
+    with pytest.raises(LessonError, match="no best weights yet"):
+        BestWeights(MLP(4)).restore()
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("echo this must never run > evil",)
+
+
+def write_truncated(path):
+    save_weights(MLP(4), path)
+    path.write_bytes(path.read_bytes()[:200])
+
+
+@pytest.mark.fault("one sentence; the model keeps its weights, and no code runs")
+@pytest.mark.parametrize(
+    "write, words",
+    [
+        (lambda path: None, "There is no file of weights"),
+        (write_truncated, "damaged or no file of weights"),
+        (lambda path: path.write_bytes(b""), "damaged or no file of weights|holds more than weights"),
+        (lambda path: path.write_text("weights"), "damaged or no file of weights|holds more than weights"),
+        (lambda path: path.write_bytes(pickle.dumps(Evil())), "holds more than weights"),
+        (lambda path: torch.save({"layers.0.weight": Evil()}, path), "holds more than weights"),
+        (lambda path: torch.save([1, 2], path), "no weights by name"),
+        (lambda path: save_weights(MLP(5), path), "of another model: layers.0.weight"),
+        (lambda path: save_weights(MLP(4, (64, 8)), path), "of another model"),
+    ],
+)
+def test_a_bad_file_gets_one_sentence_and_changes_nothing(tmp_path, monkeypatch, write, words):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "bad.pt")
+    model = MLP(4)
+    before = copy.deepcopy(model.state_dict())
+    with pytest.raises(LessonError, match=words) as error:
+        load_weights(model, tmp_path / "bad.pt")
+    assert "\n" not in str(error.value)
+    assert same(model.state_dict(), before)
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.fault("one sentence; the former file is whole")
+def test_a_failed_save_leaves_the_former_file(tmp_path, monkeypatch):
+    path = tmp_path / "weights.pt"
+    save_weights(MLP(4), path)
+    former = path.read_bytes()
+
+    def disk_full(weights, target):
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", disk_full)
+    with pytest.raises(LessonError, match="No space left"):
+        save_weights(MLP(4, seed=2), path)
+    assert path.read_bytes() == former and os.listdir(tmp_path) == ["weights.pt"]
