@@ -24,7 +24,17 @@ from helpers.controls import Control, checkbox, float_slider, int_slider, log_sl
 from helpers.errors import LessonError
 from helpers.live_view import View
 from helpers.live_worker import Worker, retire_former, running_loop
-from helpers.loss_picture import HEIGHT, POINTS_PER_INCH, SHARPNESS, WIDTH, Curve, LossPicture, encode, release
+from helpers.loss_picture import (
+    HEIGHT,
+    POINTS_PER_INCH,
+    SHARPNESS,
+    WIDTH,
+    Curve,
+    LossPicture,
+    encode,
+    release,
+    snapshot,
+)
 from helpers.plots import X_AXES, in_metric
 from helpers.training import History, Progress, is_finite
 
@@ -37,6 +47,7 @@ FIRST_SLICE = 0.005  # seconds of training before the first frame of a run
 SLICE = 0.03  # seconds of training between two looks at the sliders
 FRAME = 0.05  # seconds between two frames, at least
 DRAWING = 0.2  # share of the time that goes into drawing, as a rule at most
+WORDS = 0.12  # seconds between two lines of progress, at least: every message costs the page time
 LONGEST_WAIT = 0.2  # seconds; a frame with new axes takes longer, and must not be the last for a while
 
 
@@ -155,9 +166,13 @@ class Live:
             self.start()
         # A page with a kernel takes the widget; a page without one (GitHub, the committed file) takes the picture.
         data = self._view._repr_mimebundle_()
-        data = {**data, "text/plain": repr(self), "image/png": base64.b64encode(self._view.frame).decode()}
+        data = {**data, "text/plain": repr(self), "image/png": base64.b64encode(self._png()).decode()}
         width, height = self._view.size
         return data, {"image/png": {"width": width, "height": height, "alt": self.text}}
+
+    def _png(self) -> bytes:
+        """The whole picture, for a page without a kernel."""
+        return self._view.picture.base
 
     def _open_view(self) -> View:
         if self._view is None:
@@ -190,15 +205,14 @@ class Live:
     def _show_error(self, error: Exception) -> None:
         """One red line, and below it where in the learner's code it happened; a `LessonError` says enough by itself."""
         view = self._view
-        with view.hold_sync():
-            if isinstance(error, LessonError):
-                view.error, view.traceback = str(error), ""
-                return
-            view.error = f"{type(error).__name__}: {error}"
-            frames = traceback.extract_tb(error.__traceback__)
-            frames = [frame for frame in frames if frame.filename != __file__] or frames
-            lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
-            view.traceback = "".join(lines + traceback.format_exception_only(error))
+        if isinstance(error, LessonError):
+            view.error, view.traceback = str(error), ""
+            return
+        view.error = f"{type(error).__name__}: {error}"
+        frames = traceback.extract_tb(error.__traceback__)
+        frames = [frame for frame in frames if frame.filename != __file__] or frames
+        lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
+        view.traceback = "".join(lines + traceback.format_exception_only(error))
 
 
 # ---------------------------------------------------------------------------------------------------- training
@@ -251,8 +265,9 @@ class LiveTraining(Live):
         self._run_values: dict[str, Any] = {}
         self._outcome = ""
         self._forget = False
+        self._words_due = 0.0
         self.on_end: Callable[[Run], None] | None = None
-        self._view.frame = self._picture.png()
+        self._show_picture()
         if self.sync:
             self.start()
 
@@ -289,7 +304,16 @@ class LiveTraining(Live):
 
     def _redraw(self) -> None:
         self._picture.show_axes(self._value("x_axis"), self._value("log_scale"))
-        self._view.frame = self._picture.png()
+        self._show_picture()
+
+    def _show_picture(self) -> None:
+        if self.sync:
+            self._view.show(self._picture.png(9))
+        else:
+            self._view.show(*self._picture.frame())
+
+    def _png(self) -> bytes:
+        return self._picture.png()
 
     def _slices(self, values: dict[str, Any]) -> Generator[None]:
         """One run: trains for a slice, draws if it is time, and lets others work at every yield."""
@@ -332,9 +356,10 @@ class LiveTraining(Live):
         curve = self._picture.begin(keep=bool(self._outcome))
         self._picture.show_axes(self._value("x_axis"), self._value("log_scale"))
         self._run_values, self._outcome = values, ""
-        with self._view.hold_sync():
-            self._view.running, self._view.progress, self._view.progress_text = True, 0.0, "starting"
-            self._view.text = self._view.error = self._view.traceback = ""
+        self._words_due = 0.0
+        view = self._view
+        view.running, view.progress, view.progress_text = True, 0.0, "starting"
+        view.text = view.error = view.traceback = ""
         return curve
 
     def _advance(self, run: Iterator[Progress], curve: Curve, budget: float) -> str:
@@ -353,12 +378,13 @@ class LiveTraining(Live):
     def _draw(self, elapsed: float) -> float:
         """Send a frame; returns when the next one is due."""
         view, curve, begun = self._view, self._picture.run, perf_counter()
-        with view.hold_sync():
-            view.frame = self._picture.png(9 if self.sync else 1)
+        self._show_picture()
+        if self._outcome or elapsed >= self._words_due:
+            self._words_due = elapsed + WORDS
             view.running, view.progress = not self._outcome, len(curve) / max(curve.num_updates, 1)
             view.progress_text = self._progress_line(elapsed)
-            if self._outcome:
-                view.text = self._sentence()
+        if self._outcome:
+            view.text = self._sentence()
         now = perf_counter()
         return now + min(max(FRAME, (now - begun) * (1 / DRAWING - 1)), LONGEST_WAIT)
 
@@ -471,11 +497,10 @@ class LivePicture(Live):
         canvas = FigureCanvasAgg(figure)
         text = self._draw_on(figure, **values)
         canvas.draw()
-        frame = encode(canvas, 9 if self.sync else 1)
+        self._view.show(encode(snapshot(canvas), 9 if self.sync else 1))
         release(canvas)
-        with self._view.hold_sync():
-            self._view.frame, self._view.text = frame, text or ""
-            self._view.error = self._view.traceback = ""
+        self._view.text = text or ""
+        self._view.error = self._view.traceback = ""
 
 
 # What the imports left, half a million objects, stays for good: without looking through them again and again the

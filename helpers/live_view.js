@@ -1,6 +1,6 @@
-// What ipywidgets leaves out: names, units and tips of sliders for screen readers, the picture's text, keys, downloads.
+// What ipywidgets leaves out: names, units and tips of sliders for screen readers, keys, downloads.
 
-function describe(part, pictureText) {
+function describe(part) {
   for (const row of part.querySelectorAll(".row")) {
     const tip = row.querySelector(".tip")?.textContent.trim();
     const control = row.querySelector(".noUi-handle, select, input");
@@ -19,14 +19,12 @@ function describe(part, pictureText) {
   bar?.setAttribute("aria-valuetext", part.querySelector(".progress-text").textContent.trim());
   part.querySelector(".text")?.setAttribute("aria-live", "polite");
   part.querySelector(".error")?.setAttribute("role", "alert");
-  const picture = part.querySelector("img");
-  if (picture) picture.alt = pictureText;
 }
 
 function render({ model, el }) {
   el.style.display = "none";
   let part = null;
-  const refresh = () => { if (part) describe(part, model.get("picture_text")); };
+  const refresh = () => { if (part) describe(part); };
   const watcher = new MutationObserver(refresh);
   // In here plain keys belong to the controls: JupyterLab would take the arrows to walk through the cells.
   const keep = (event) => { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); };
@@ -46,13 +44,11 @@ function render({ model, el }) {
     Object.assign(document.createElement("a"), { href: url, download: message.download }).click();
     URL.revokeObjectURL(url);
   };
-  model.on("change:picture_text", refresh);
   model.on("msg:custom", download);
   return () => {
     clearInterval(wait);
     watcher.disconnect();
     part?.removeEventListener("keydown", keep);
-    model.off("change:picture_text", refresh);
     model.off("msg:custom", download);
   };
 }

@@ -9,25 +9,43 @@ from typing import Any
 
 import anywidget
 import ipywidgets as widgets
-from traitlets import Bool, Bytes, Dict, Float, Unicode, observe
+from traitlets import Bool, Bytes, Dict, Float, Tuple, Unicode, observe
 
 from helpers.controls import Control
+from helpers.loss_picture import SHARPNESS
 
-_HERE = Path(__file__).parent
+
+def _beside_this_file(name: str) -> str:
+    # As text and not as a path: for a path anywidget would keep every instance alive for as long as the process runs.
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 class Access(anywidget.AnyWidget):
     """What ipywidgets leaves out; `live_view.js` adds it to the page.
 
-    Names, units and tips of sliders for screen readers, the picture's text alternative, keys that stay with the
-    controls, and a file to download.
+    Names, units and tips of sliders for screen readers, keys that stay with the controls, and a file to download.
     """
 
-    # As text and not as paths: for a path anywidget would keep every instance alive for as long as the process runs.
-    _esm = (_HERE / "live_view.js").read_text(encoding="utf-8")
-    _css = (_HERE / "live_view.css").read_text(encoding="utf-8")
+    _esm = _beside_this_file("live_view.js")
+    _css = _beside_this_file("live_view.css")
 
-    picture_text = Unicode(help="text alternative of the picture").tag(sync=True)
+
+class Picture(anywidget.AnyWidget):
+    """A picture that changes many times a second and never flickers; `live_picture.js` draws it.
+
+    An `ipywidgets.Image` would have the page decode the whole picture for every frame, which takes it longer than the
+    kernel needs to draw it.
+    """
+
+    _esm = _beside_this_file("live_picture.js")
+
+    size = Tuple(help="width and height in CSS pixels, and the picture's own pixels in each").tag(sync=True)
+    base = Bytes(help="all of the picture, or what stands still in it, as a PNG file").tag(sync=True)
+    patch = Bytes(help="what is drawn over it, as a PNG file, or nothing").tag(sync=True)
+    corner = Tuple(help="where the patch begins, in the picture's own pixels from the left and from the top").tag(
+        sync=True
+    )
+    text = Unicode(help="text alternative").tag(sync=True)
 
 
 class View(widgets.VBox):
@@ -38,7 +56,6 @@ class View(widgets.VBox):
 
     chosen = Dict(help="name of a control -> position of its value")
     disabled = Dict(help="name of a control that plays no part now -> the reason")
-    frame = Bytes(help="the picture as a PNG file")
     text = Unicode(help="what the picture shows")
     running = Bool(False)
     progress = Float(0.0, help="share of the run that is done")
@@ -60,7 +77,7 @@ class View(widgets.VBox):
         self.inputs = {name: _input(name, control) for name, control in both.items()}
         self.buttons = {name: _button(name, label, tip, pressed) for name, label, tip in buttons}
         self._tips = {name: _words("tip", html.escape(control.tip)) for name, control in controls.items()}
-        self._picture = widgets.Image(format="png", width=size[0], height=size[1])
+        self.picture = Picture(size=(*size, SHARPNESS))
         self._bar = widgets.FloatProgress(max=1.0, layout={"width": "130px", "height": "10px"})
         self._progress_text, self._text, self._details = _words("progress-text"), _words("text"), _words("details")
         self._error, self._traceback = _words("error"), _words("traceback")
@@ -73,13 +90,20 @@ class View(widgets.VBox):
         tools = _tools([*self.buttons.values(), self._bar, self._progress_text], shown=bool(buttons))
         axes = _tools([self.inputs[name] for name in picture_controls], shown=bool(picture_controls))
         words = (self._text, self._error, self._traceback, self._details)
-        super().__init__([*rows, tools, self._picture, axes, *words, self._access])
+        super().__init__([*rows, tools, self.picture, axes, *words, self._access])
         self.add_class("epoch-live")
         self.chosen = {name: control.start for name, control in both.items()}
         for name, widget in self.inputs.items():
             widget.observe(lambda change, name=name: self._input_moved(name, change["new"]), "value")
         if "stop" in self.buttons:
             self.buttons["stop"].disabled = True
+
+    def show(self, base: bytes | None, patch: bytes = b"", corner: tuple[int, int] = (0, 0)) -> None:
+        """Show a picture, or (None) what is there already, with a patch over it."""
+        with self.picture.hold_sync():
+            if base is not None:
+                self.picture.base = base
+            self.picture.patch, self.picture.corner = patch, corner
 
     def download(self, name: str, text: str) -> None:
         """Hand the reader a file."""
@@ -119,14 +143,10 @@ class View(widgets.VBox):
             self.inputs[name].disabled = reason is not None
             self._tips[name].value = html.escape(self.inputs[name].tooltip if reason is None else reason)
 
-    @observe("frame")
-    def _show_frame(self, change: dict[str, Any]) -> None:
-        self._picture.value = change["new"]
-
     @observe("text")
     def _show_text(self, change: dict[str, Any]) -> None:
         self._text.value = html.escape(change["new"])
-        self._access.picture_text = change["new"]
+        self.picture.text = change["new"]
 
     @observe("running")
     def _show_running(self, change: dict[str, Any]) -> None:

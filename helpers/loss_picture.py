@@ -1,7 +1,8 @@
 """The loss curve that grows while a model trains: a frame takes milliseconds, because only the lines are drawn anew.
 
 Axes, labels, legend and earlier runs stand still for most of a run. They are drawn once, kept as a bitmap, and copied
-back before every frame.
+back before every frame; only the part with the lines, from the left end of the axes to where the curve has come, is
+encoded and sent.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ SHARPNESS = 2  # device pixels per CSS pixel: crisp on a high-density screen
 POINTS_PER_INCH = 100
 MOST_EARLIER_RUNS = 8
 MOST_POINTS = 300  # of one line, each standing for the highest and the lowest loss around it
+MARGIN = 12  # pixels around the axes, for markers on their edge
 EPOCH_MARKERS = 40  # runs with more epochs than this are drawn without a dot for each
 EARLIER = "#A0A0A0"
 ROOM = {False: 3, True: 30}  # times a usual loss: so high may the vertical axis go, linear or logarithmic
@@ -136,7 +138,8 @@ class LossPicture:
         self._y: tuple[float, float] | None = None
         self._drawn: tuple | None = None
         self._ended: Curve | None = None  # the run in short, once it has ended
-        self._ahead: tuple | None = None  # what the next run will find in the background, and its bitmap
+        self._ahead: tuple | None = None  # what the next run will find in the background, its bitmap and PNG file
+        self._base: bytes | None = None  # the background as a PNG file, while the last frame was over another one
         self._make_figure()
 
     def begin(self, keep: bool) -> Curve:
@@ -155,7 +158,7 @@ class LossPicture:
         self.earlier, self.run = self._with_ended(), Curve()
         background = self._background_now()
         self._draw_background(*background[:2])
-        self._ahead, self._drawn = (background, self._background), None
+        self._ahead, self._drawn = (background, self._background, self._encoded()), None
         self.run, self.earlier, self._y = before
 
     def _with_ended(self) -> list[Curve]:
@@ -186,17 +189,49 @@ class LossPicture:
         self.x, self.log = x, log
 
     def png(self, compression: int = 1) -> bytes:
-        """The picture now, as a PNG file; the same runs give the same file."""
+        """The whole picture now, as a PNG file; the same runs give the same file."""
+        self._lay_background()
+        self._draw_lines()
+        return self._encoded(compression=compression)
+
+    def frame(self) -> tuple[bytes | None, bytes, tuple[int, int]]:
+        """What has changed since the last frame.
+
+        Returns:
+            The background as a PNG file, or None if it is the same as for the last frame; the part of the picture with
+            the lines, as a PNG file; where that part begins, in pixels from the left and from the top.
+        """
+        self._lay_background()
+        base, self._base = self._base, None
+        self._draw_lines()
+        left, top, right, bottom = self._patch()
+        return base, self._encoded((left, top, right, bottom)), (left, top)
+
+    def _lay_background(self) -> None:
         background = self._background_now()
         if self._ahead and background == self._ahead[0] and self._drawn is None:
-            self._background, self._drawn, self._ahead = self._ahead[1], background, None
+            self._drawn, self._background, self._base = self._ahead
+            self._ahead = None
         elif background != self._drawn:
             self._draw_background(*background[:2])
-            self._drawn, self._ahead = background, None
+            self._drawn, self._ahead, self._base = background, None, self._encoded()
         self._canvas.restore_region(self._background)
+
+    def _draw_lines(self) -> None:
         for line in self._set_lines():
             self._axes.draw_artist(line)
-        return encode(self._canvas, compression, _PALETTE)
+
+    def _patch(self) -> tuple[int, int, int, int]:
+        """The pixels that hold the lines: left, top, right, bottom."""
+        left, bottom, right, top = self._axes.bbox.extents
+        if len(self.run):
+            right = min(right, self._axes.transData.transform((self.run.x(self.x)[-1], 1.0))[0])
+        height = self._canvas.get_width_height(physical=True)[1]
+        inside = (left, height - top, right, height - bottom)
+        return tuple(round(edge) + sign * MARGIN for edge, sign in zip(inside, (-1, -1, 1, 1), strict=True))
+
+    def _encoded(self, box: tuple[int, int, int, int] | None = None, compression: int = 1) -> bytes:
+        return encode(snapshot(self._canvas, box), compression, _PALETTE)
 
     def _background_now(self) -> tuple:
         return (
@@ -205,7 +240,7 @@ class LossPicture:
             self.x,
             self.log,
             self.metric,
-            tuple(map(id, self.earlier)),
+            tuple(self.earlier),
         )
 
     # -------------------------------------------------------------------------------------- what stands still
@@ -368,10 +403,15 @@ def _palette() -> Image.Image:
 _PALETTE = _palette()
 
 
-def encode(canvas: FigureCanvasAgg, compression: int = 1, palette: Image.Image | None = None) -> bytes:
-    """What the canvas holds as a PNG file; with a palette of its few colours in a third of the time and size."""
-    size = canvas.get_width_height(physical=True)
-    image = Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+def snapshot(canvas: FigureCanvasAgg, box: tuple[int, int, int, int] | None = None) -> Image.Image:
+    """What the canvas holds, in all or between left, top, right and bottom; without transparency."""
+    left, top, right, bottom = box or (0, 0, *canvas.get_width_height(physical=True))
+    part = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[top:bottom, left:right])
+    return Image.frombytes("RGB", (right - left, bottom - top), part, "raw", "RGBX", 0, 1)
+
+
+def encode(image: Image.Image, compression: int = 1, palette: Image.Image | None = None) -> bytes:
+    """An image as a PNG file; with a palette of its few colours in a third of the time and size."""
     if palette is not None:
         image = image.quantize(palette=palette, dither=Image.Dither.NONE)
     buffer = io.BytesIO()

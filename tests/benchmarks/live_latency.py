@@ -81,18 +81,18 @@ print(json.dumps([len(ipywidgets.widgets.widget._instances), figures, memory]))
 
 # Notes the time from a key press to the paint after the first frame of the run that it started.
 LATENCY = """root => {
-  const image = root.querySelector('img'), line = root.querySelector('.progress-text');
+  const picture = root.querySelector('canvas'), line = root.querySelector('.progress-text');
   const latencies = root.latencies = [];
   let pressed = null, begun = false;
   root.addEventListener('keydown', () => { pressed = performance.now(); begun = false; }, true);
   const watcher = new MutationObserver(() => { begun ||= line.textContent.trim() === 'starting'; });
   watcher.observe(line, { childList: true, subtree: true });
-  image.addEventListener('load', () => {
+  new MutationObserver(() => {
     if (pressed === null || !begun) return;
     const since = pressed;
     pressed = null;
     requestAnimationFrame(() => latencies.push(performance.now() - since));
-  });
+  }).observe(picture, { attributes: true, attributeFilter: ['data-frames'] });
 }"""
 
 

@@ -109,7 +109,7 @@ class LivePart:
 
     def __init__(self, page: Page, root: Locator) -> None:
         self.page, self.root = page, root
-        self.picture = root.locator("img")
+        self.picture = root.locator("canvas")
         self.text = root.locator(".text .widget-html-content")
         self.progress = root.locator(".progress-text .widget-html-content")
         self.error = root.locator(".error .widget-html-content")
@@ -141,9 +141,9 @@ class LivePart:
               let last = null;
               (function look() {
                 if (root.notes !== notes) return;
-                const image = root.querySelector('img');
-                if (image.src !== last) {
-                  last = image.src;
+                const frame = root.querySelector('canvas').dataset.frames;
+                if (frame !== last) {
+                  last = frame;
                   notes.frames.push([performance.now(), root.querySelector('.progress-text')?.textContent.trim()]);
                 }
                 notes.heights.add(Math.round(root.getBoundingClientRect().height));
