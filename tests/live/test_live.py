@@ -207,7 +207,7 @@ def test_storm_of_values_leaves_one_run(moves: int) -> None:
     async def scenario() -> None:
         runs, seen, tasks = Runs(100), [], set()
         live = live_training(runs.start, value=int_slider(0, 999, 999))
-        live._view.observe(lambda change: seen.append(live._run_values["value"]), "frame")
+        live._view.picture.observe(lambda change: seen.append(live._run_values["value"]), "patch")
         live._repr_mimebundle_()
 
         def drag() -> None:
@@ -223,7 +223,7 @@ def test_storm_of_values_leaves_one_run(moves: int) -> None:
         await ended(live)
         assert tasks <= {0, 1}
         assert runs.closed[-1][:2] == (moves - 1, 100) and len(live.history) == 100
-        assert seen == sorted(seen, key=lambda value: value if value < 999 else -1)  # no frame of an older run after
+        assert seen and seen == sorted(seen, key=lambda value: value if value < 999 else -1)  # no frame of an older run after
         assert len(live._picture.earlier) <= 1  # replaced runs are no results
 
     in_loop(scenario)
@@ -287,10 +287,10 @@ def test_picture_controls_redraw_without_training() -> None:
         live = live_training(runs.start, value=int_slider(1, 9, 5))
         live._repr_mimebundle_()
         await ended(live)
-        before = live._view.frame
+        before = live._view.picture.patch
         live.set(x_axis="seconds", log_scale=True)
         await asyncio.sleep(0.2)
-        assert live._view.frame != before and runs.began == [5]
+        assert live._view.picture.patch != before and runs.began == [5]
 
     in_loop(scenario)
 
@@ -439,13 +439,13 @@ def test_picture_follows_its_controls_and_says_what_it_shows() -> None:
 
     async def scenario() -> None:
         picture = live_picture(draw, rate=log_slider(0.001, 1, 0.01), width=5, height=2)
-        before = picture._view.frame
+        before = picture._view.picture.base
         assert Image.open(io.BytesIO(before)).size == (1000, 400)
         assert repr(picture) == "live_picture(rate=0.01): A line up to 0.01."
         picture._repr_mimebundle_()
         threading.Thread(target=lambda: picture.set(rate=1)).start()
         await ended(picture)
-        assert picture.text == "A line up to 1." and picture._view.frame != before
+        assert picture.text == "A line up to 1." and picture._view.picture.base != before
 
     in_loop(scenario)
 
