@@ -43,7 +43,7 @@ __all__ = [
     "live_training", "log_slider", "menu", "powers_of_two",
 ]  # fmt: skip
 
-FIRST_SLICE = 0.005  # seconds of training before the first frame of a run
+FIRST_SLICE = 0.002  # seconds of training before the first frame of a run
 SLICE = 0.03  # seconds of training between two looks at the sliders
 FRAME = 0.05  # seconds between two frames, at least
 DRAWING = 0.2  # share of the time that goes into drawing, as a rule at most
@@ -344,7 +344,7 @@ class LiveTraining(Live):
     def _finish(self, run: Run) -> None:
         """A run has ended; its last frame is drawn."""
         if not self.sync:
-            self._picture.draw_ahead()
+            self._view.picture.ahead = self._picture.draw_ahead()
         if self.on_end is not None:
             self.on_end(run)
 
@@ -357,9 +357,7 @@ class LiveTraining(Live):
         self._picture.show_axes(self._value("x_axis"), self._value("log_scale"))
         self._run_values, self._outcome = values, ""
         self._words_due = 0.0
-        view = self._view
-        view.running, view.progress, view.progress_text = True, 0.0, "starting"
-        view.text = view.error = view.traceback = ""
+        self._view.progress_text = "starting"  # every message takes time: the rest follows the first frame
         return curve
 
     def _advance(self, run: Iterator[Progress], curve: Curve, budget: float) -> str:
@@ -383,8 +381,8 @@ class LiveTraining(Live):
             self._words_due = elapsed + WORDS
             view.running, view.progress = not self._outcome, len(curve) / max(curve.num_updates, 1)
             view.progress_text = self._progress_line(elapsed)
-        if self._outcome:
-            view.text = self._sentence()
+            view.text = self._sentence() if self._outcome else ""
+            view.error = view.traceback = ""
         now = perf_counter()
         return now + min(max(FRAME, (now - begun) * (1 / DRAWING - 1)), LONGEST_WAIT)
 
@@ -505,5 +503,6 @@ class LivePicture(Live):
 
 # What the imports left, half a million objects, stays for good: without looking through them again and again the
 # garbage collector needs milliseconds where it would stop a growing curve for 0.2 s.
+import sys; sys.setswitchinterval(0.0005)
 gc.collect()
 gc.freeze()

@@ -1,6 +1,14 @@
 // A picture in two PNG files: one that stands still, and over it a smaller one that holds the lines while they grow.
 // Both are decoded before either is drawn, so the reader never sees one without the other.
 
+function same(bytes, others) {
+  if (bytes.byteLength !== others.byteLength) return false;
+  for (let place = 0; place < bytes.byteLength; place++) {
+    if (bytes.getUint8(place) !== others.getUint8(place)) return false;
+  }
+  return true;
+}
+
 function render({ model, el }) {
   const canvas = document.createElement("canvas");
   const context = canvas.getContext("2d", { alpha: false });
@@ -15,11 +23,13 @@ function render({ model, el }) {
 
   async function decode(name) {
     const bytes = model.get(name);
-    bitmaps[name] = bytes.byteLength ? await createImageBitmap(new Blob([bytes], { type: "image/png" })) : null;
+    if (name === "base" && bitmaps.ahead && same(bytes, model.get("ahead"))) bitmaps.base = bitmaps.ahead;
+    else bitmaps[name] = bytes.byteLength ? await createImageBitmap(new Blob([bytes], { type: "image/png" })) : null;
   }
   async function draw() {
     if (drawing) return;
     drawing = true;
+    await null;  // one message may have changed both
     while (changed.size) {
       const names = [...changed];
       changed.clear();
@@ -34,6 +44,7 @@ function render({ model, el }) {
   const listeners = {
     "change:base": () => { changed.add("base"); draw(); },
     "change:patch": () => { changed.add("patch"); draw(); },
+    "change:ahead": () => decode("ahead"),
     "change:text": describe,
   };
   for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);

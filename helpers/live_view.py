@@ -41,6 +41,7 @@ class Picture(anywidget.AnyWidget):
 
     size = Tuple(help="width and height in CSS pixels, and the picture's own pixels in each").tag(sync=True)
     base = Bytes(help="all of the picture, or what stands still in it, as a PNG file").tag(sync=True)
+    ahead = Bytes(help="what `base` will probably be next: the page decodes it while nobody waits").tag(sync=True)
     patch = Bytes(help="what is drawn over it, as a PNG file, or nothing").tag(sync=True)
     corner = Tuple(help="where the patch begins, in the picture's own pixels from the left and from the top").tag(
         sync=True

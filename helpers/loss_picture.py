@@ -149,10 +149,13 @@ class LossPicture:
         self.run, self._ended = Curve(), None
         return self.run
 
-    def draw_ahead(self) -> None:
-        """Draw what the next run will find in the background, now that nobody waits for it."""
+    def draw_ahead(self) -> bytes:
+        """Draw what the next run will find in the background, now that nobody waits for it; returns it as a PNG file.
+
+        Where nothing was drawn yet, there is nothing to draw ahead either.
+        """
         if not len(self.run):
-            return
+            return b""
         self._ended = self.run.compact()
         before = self.run, self.earlier, self._y
         self.earlier, self.run = self._with_ended(), Curve()
@@ -160,6 +163,7 @@ class LossPicture:
         self._draw_background(*background[:2])
         self._ahead, self._drawn = (background, self._background, self._encoded()), None
         self.run, self.earlier, self._y = before
+        return self._ahead[2]
 
     def _with_ended(self) -> list[Curve]:
         return [*self.earlier, self._ended or self.run.compact()][-MOST_EARLIER_RUNS:]
@@ -179,7 +183,7 @@ class LossPicture:
     def close(self) -> None:
         """Give the bitmaps back now."""
         self.clear()
-        self._background = None
+        self._background = self._legend = None
         release(self._canvas)
 
     def show_axes(self, x: str, log: bool) -> None:
@@ -265,6 +269,7 @@ class LossPicture:
         self._floor: Line2D | None = None
         self._set_floor(self.floor)
         self._earlier_lines: list[Line2D] = []
+        self._legend: tuple | None = None  # the labels in it, and its bitmap
 
     def _set_floor(self, floor: float | None) -> None:
         if self._floor is not None:
@@ -280,9 +285,6 @@ class LossPicture:
         self._earlier_lines = [line for curve in self.earlier for line in self._earlier_line(curve)]
         for line in self._earlier_lines:
             axes.add_line(line)
-        handles = [*self._lines, *([self._floor] if self._floor else []), *self._earlier_lines[:1]]
-        axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(-0.06, 1.0), ncols=6, fontsize=8.2,
-                    columnspacing=0.9, handlelength=1.5, handletextpad=0.4, borderaxespad=0.2)  # fmt: skip
         axes.set(xlim=(0, x_limit), xlabel=X_AXES[self.x], ylabel=METRICS[self.metric])
         axes.set(yscale="log" if self.log else "linear", ylim=y_limits)
         locator = MaxNLocator(8, integer=True) if self.x in ("update", "epoch", "samples_seen") else AutoLocator()
@@ -293,7 +295,23 @@ class LossPicture:
             axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda tick, _: write_number(tick)))
         self._canvas.draw()
+        self._draw_legend()
         self._background = self._canvas.copy_from_bbox(self._figure.bbox)
+
+    def _draw_legend(self) -> None:
+        """Draw the legend, which takes a third of the time of a background, or copy it if it is as it was."""
+        names = [*self._lines, *([self._floor] if self._floor else []), *self._earlier_lines[:1]]
+        labels = [line.get_label() for line in names]
+        if self._legend and self._legend[0] == labels:
+            self._canvas.restore_region(self._legend[1])
+            return
+        legend = self._axes.legend(
+            handles=names, loc="lower left", bbox_to_anchor=(-0.06, 1.0), ncols=6, fontsize=8.2,
+            columnspacing=0.9, handlelength=1.5, handletextpad=0.4, borderaxespad=0.2,
+        )  # fmt: skip
+        legend.set_animated(True)  # only drawn here
+        self._axes.draw_artist(legend)
+        self._legend = labels, self._canvas.copy_from_bbox(legend.get_window_extent())
 
     def _earlier_line(self, curve: Curve) -> list[Line2D]:
         rows, train_losses, validation_losses = curve.epochs
