@@ -29,8 +29,8 @@ WIDTH, HEIGHT = 700, 340  # CSS pixels
 SHARPNESS = 2  # device pixels per CSS pixel: crisp on a high-density screen
 POINTS_PER_INCH = 100
 MOST_EARLIER_RUNS = 8
-MOST_POINTS = 300  # of one line, each standing for the highest and the lowest loss around it
-MARGIN = 12  # pixels around the axes, for markers on their edge
+MOST_POINTS = 150  # of one line, each standing for the highest and the lowest loss around it
+MARGIN = 20  # pixels around the lines, for half a marker
 EPOCH_MARKERS = 40  # runs with more epochs than this are drawn without a dot for each
 EARLIER = "#A0A0A0"
 ROOM = {False: 3, True: 30}  # times a usual loss: so high may the vertical axis go, linear or logarithmic
@@ -46,6 +46,7 @@ class Curve:
         self._unread: list[Progress] = []
         self._rows = np.empty((0, 4))  # update, samples_seen, seconds, loss
         self._epochs: list[tuple[int, float, float]] = []  # row, train_loss, validation_loss
+        self._span: tuple | None = None  # what it was computed for, and the span; earlier runs are asked in every frame
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -108,6 +109,12 @@ class Curve:
 
     def span(self, metric: str, log: bool) -> tuple[float, float] | None:
         """The lowest and highest loss worth showing; a diverging run leaves through the top and flattens nothing."""
+        known = (metric, log, len(self))
+        if self._span is None or self._span[0] != known:
+            self._span = known, self._span_now(metric, log)
+        return self._span[1]
+
+    def _span_now(self, metric: str, log: bool) -> tuple[float, float] | None:
         updates = in_metric(self.losses[np.isfinite(self.losses)], metric)
         if not len(updates):
             return None

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
 
 CHROMIUM_OPTIONS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -65,6 +65,13 @@ class Notebook:
 
     def wait_for_kernel(self) -> None:
         """Wait until the kernel is there and idle."""
+        # Now and then JupyterLab misses the one message in which a new kernel says that it is idle.
+        for _ in range(2):
+            try:
+                self.page.wait_for_function(NOTEBOOK_READY, timeout=PATIENCE / 3)
+                return
+            except TimeoutError:
+                self.page.reload(wait_until="domcontentloaded")
         self.page.wait_for_function(NOTEBOOK_READY, timeout=PATIENCE)
 
     def run_all(self) -> None:

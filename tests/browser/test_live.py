@@ -51,7 +51,8 @@ def open_live(open_notebook: OpenNotebook, *more_cells: str, **options) -> tuple
 
 def test_a_move_trains_and_the_curve_grows_at_one_height(open_notebook: OpenNotebook) -> None:
     notebook, live = open_live(open_notebook)
-    assert live.picture.evaluate("image => [image.naturalWidth, image.clientWidth]") == [1400, 700]
+    assert live.picture.evaluate("canvas => [canvas.width, canvas.clientWidth]") == [1400, 700]
+    before = live.picture.evaluate("canvas => canvas.toDataURL()")
     live.watch()
     # Nothing has been moved before: a slider's first move counts too.
     live.slider("batch size").focus()
@@ -61,9 +62,10 @@ def test_a_move_trains_and_the_curve_grows_at_one_height(open_notebook: OpenNote
     live.wait_until_done()
     frames, heights = live.watched()
     assert len(frames) >= 6 and len(heights) == 1
+    assert live.picture.evaluate("canvas => canvas.toDataURL()") != before
     assert live.progress.inner_text() == "update 1,800 of 1,800 · epoch 40 of 40 · done"
     assert live.text.inner_text().startswith("Ended after 1,800 updates, 40 epochs.")
-    assert live.picture.get_attribute("alt") == live.text.inner_text()
+    assert live.picture.get_attribute("aria-label") == live.text.inner_text()
 
 
 def test_names_values_and_tips_reach_the_accessibility_tree(open_notebook: OpenNotebook) -> None:
@@ -139,13 +141,14 @@ def test_reload_with_the_kernel_alive(open_notebook: OpenNotebook) -> None:
     live.move("num epochs", 5)
     live.progress.filter(has_text="of 720").wait_for()
     live.wait_until_done()
+    picture = live.picture.evaluate("canvas => canvas.toDataURL()")
     notebook.save()
     notebook.page.reload(wait_until="domcontentloaded")
     notebook.wait_for_kernel()
     live = notebook.live()
-    live.picture.wait_for()
+    live.root.locator("canvas[data-frames]").wait_for()  # it has drawn what the kernel holds
     assert live.slider("num epochs").get_attribute("aria-valuetext") == "60"
-    assert live.picture.evaluate("async image => { await image.decode(); return image.naturalWidth }") == 1400
+    assert live.picture.evaluate("canvas => canvas.toDataURL()") == picture
     live.watch()
     live.slider("num epochs").focus()
     notebook.page.keyboard.press("ArrowRight")

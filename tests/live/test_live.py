@@ -223,7 +223,8 @@ def test_storm_of_values_leaves_one_run(moves: int) -> None:
         await ended(live)
         assert tasks <= {0, 1}
         assert runs.closed[-1][:2] == (moves - 1, 100) and len(live.history) == 100
-        assert seen and seen == sorted(seen, key=lambda value: value if value < 999 else -1)  # no frame of an older run after
+        # No frame of an older run after one of a newer.
+        assert seen and seen == sorted(seen, key=lambda value: value if value < 999 else -1)
         assert len(live._picture.earlier) <= 1  # replaced runs are no results
 
     in_loop(scenario)
