@@ -9,12 +9,13 @@ FIRST = $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 # JupyterLab refuses to serve as root unless told; containers often have no other user.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab test other-cpu notebooks lint format bench binder
+.PHONY: help setup lab test other-cpu two-threads notebooks lint format bench binder
 
 help:
 	@echo "make lab        open the course in JupyterLab (LAB_ARGS=... for JupyterLab's own options)"
 	@echo "make test       run every test (TEST_ARGS=... for pytest's own options)"
 	@echo "make other-cpu  test the notebooks with an older CPU's instructions"
+	@echo "make two-threads  test the notebooks with two threads in every kernel"
 	@echo "make notebooks  run the notebooks and refresh their outputs (NOTEBOOK=... for one of them)"
 	@echo "make lint       check code and notebooks with ruff"
 	@echo "make format     format code and notebooks with ruff"
@@ -34,6 +35,10 @@ test: setup
 # The notebooks' numbers must come out the same where the CPU lacks the newer instructions.
 other-cpu: setup
 	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem $(RUN) pytest notebooks $(TEST_ARGS)
+
+# As it must with another number of threads; one notebook at a time, or the threads wait for each other.
+two-threads: setup
+	TEST_THREADS=2 $(RUN) pytest notebooks -n 1 $(TEST_ARGS)
 
 notebooks: setup
 	$(RUN) tests.tools.refresh $(NOTEBOOK)

@@ -29,8 +29,9 @@ WIDTH, HEIGHT = 700, 340  # CSS pixels
 SHARPNESS = 2  # device pixels per CSS pixel: crisp on a high-density screen
 POINTS_PER_INCH = 100
 MOST_EARLIER_RUNS = 8
-MOST_POINTS = 150  # of one line, each standing for the highest and the lowest loss around it
+MOST_POINTS = 300  # of one line, each standing for the highest and the lowest loss around it
 MARGIN = 20  # pixels around the lines, for half a marker
+ROOM_RIGHT = 1.012  # of the horizontal axis: for half a marker
 EPOCH_MARKERS = 40  # runs with more epochs than this are drawn without a dot for each
 EARLIER = "#A0A0A0"
 ROOM = {False: 3, True: 30}  # times a usual loss: so high may the vertical axis go, linear or logarithmic
@@ -292,7 +293,7 @@ class LossPicture:
         self._earlier_lines = [line for curve in self.earlier for line in self._earlier_line(curve)]
         for line in self._earlier_lines:
             axes.add_line(line)
-        axes.set(xlim=(0, x_limit), xlabel=X_AXES[self.x], ylabel=METRICS[self.metric])
+        axes.set(xlim=(0, x_limit * ROOM_RIGHT), xlabel=X_AXES[self.x], ylabel=METRICS[self.metric])
         axes.set(yscale="log" if self.log else "linear", ylim=y_limits)
         locator = MaxNLocator(8, integer=True) if self.x in ("update", "epoch", "samples_seen") else AutoLocator()
         axes.xaxis.set_major_locator(locator)
@@ -313,7 +314,7 @@ class LossPicture:
             self._canvas.restore_region(self._legend[1])
             return
         legend = self._axes.legend(
-            handles=names, loc="lower left", bbox_to_anchor=(-0.06, 1.0), ncols=6, fontsize=8.2,
+            handles=names, loc="lower left", bbox_to_anchor=(-0.06, 1.03), ncols=6, fontsize=8.2,
             columnspacing=0.9, handlelength=1.5, handletextpad=0.4, borderaxespad=0.2,
         )  # fmt: skip
         legend.set_animated(True)  # only drawn here

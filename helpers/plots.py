@@ -26,6 +26,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#008560", "#F0E442", "#0072B2", "#C25500", "#CC79A7",
 )  # fmt: skip
 GREY, FAINT = "#6B6B6B", "#D0D0D0"
+PLATE = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}  # behind a text that stands on lines
 READABLE = 4.5  # the contrast that WCAG 2.2 asks of text (level AA)
 CYCLE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 # What is the same in every picture has the same colour and line in every picture, and differs in grey too.
@@ -161,9 +162,12 @@ def loss_curves(
         best = epochs[epochs["epoch"] == history.best_epoch].iloc[0]
         height = in_metric(best["validation_loss"], metric)
         axes.plot(best[x], height, marker="o", color=BEST, markersize=7, linestyle="none")
+        # Above the slow climb that follows the best epoch; where little or nothing follows, above the fall before it.
+        at_the_end = best[x] > 0.8 * epochs[x].iloc[-1]
         axes.annotate(
-            f"best: {height:.4g}", (best[x], height), (0, 9), textcoords="offset points", ha="center", color=BEST
-        )
+            f"best: {height:.4g}", (best[x], height), (0, 12), textcoords="offset points", color=BEST,
+            ha="center" if at_the_end else "left", bbox=PLATE,
+        )  # fmt: skip
     if floor is not None:
         floor_line(axes, floor)
     axes.set(xlabel=X_AXES[x], ylabel=METRICS[metric])
@@ -255,7 +259,7 @@ def sorted_losses(axes: Axes, losses: np.ndarray) -> None:
         f"their mean: {mean:.3f}", (1, mean), (0, 4), xycoords=("axes fraction", "data"), textcoords="offset points",
         ha="right", color=RED,
     )  # fmt: skip
-    axes.set(xlabel="patients of the batch, largest loss first", ylabel="squared error")
+    axes.set(xlabel="patients of the batch, largest loss first", ylabel="squared error", xlim=(0, len(losses) + 1))
     axes.grid(visible=False, axis="x")
 
 
@@ -277,7 +281,7 @@ def weight_path(axes: Axes, places: np.ndarray, label: str, colour: str, line: s
     leader = {"arrowstyle": "-", "color": colour, "linewidth": 0.8} if np.hypot(*offset) > 30 else None
     axes.annotate(
         label, places[-1], offset, textcoords="offset points", color=ink(colour), va="center", arrowprops=leader,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        bbox=PLATE,
     )  # fmt: skip
 
 
@@ -321,7 +325,7 @@ def tilted_line(axes: Axes, x: np.ndarray, y: np.ndarray, slope: float, honest_s
     axes.plot(x[0], y[0], "D", color=RED, markersize=8)
     axes.annotate(
         "mistyped", (x[0], y[0]), (-10, 0), textcoords="offset points", ha="right", va="center", color=RED,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
+        bbox=PLATE,
     )  # fmt: skip
     axes.set(xlim=ends, ylim=(-14, 16), xlabel="BMI (standard deviations)", ylabel="target (standard deviations)")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
@@ -409,8 +413,8 @@ def film_map(axes: Axes, places: np.ndarray, genres: Mapping[str, np.ndarray], *
         middle = places[alone & belongs[:, column]].mean(0)
         axes.scatter(*middle, s=130, color=colour, marker=marker, edgecolor="black", linewidths=1.2, label=name)
     limit = 2.6 * places.std()
-    axes.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[], aspect="equal")
-    axes.grid(visible=False)
+    axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+    axes.set_axis_off()
     if names:
         axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), labelspacing=1.1)
 

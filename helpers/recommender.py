@@ -140,7 +140,7 @@ def genre_table(ratings: Ratings, least: int = 1) -> pd.DataFrame:
 
 
 def genre_tastes(user_vectors: Tensor, movie_vectors: Tensor, genres: pd.DataFrame) -> pd.DataFrame:
-    """How many stars more each user gives to an average movie of a genre than to an average movie: (users, genres).
+    """How many stars more each user's taste adds to a genre's average movie than to an average one: (users, genres).
 
     user_vectors: (users, d). movie_vectors: (movies, d). genres: as `genre_table` makes it, one row per movie.
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -244,6 +244,7 @@ class History:
     def __init__(self) -> None:
         self._progress: list[Progress] = []
         self._losses: list[float] = []
+        self._gathered = 0
 
     @classmethod
     def of(cls, run: Iterable[Progress]) -> History:
@@ -256,7 +257,17 @@ class History:
     def add(self, progress: Progress) -> Progress:
         """Keep one progress, and hand it on."""
         self._progress.append(progress)
+        if progress.epoch_ended:
+            self._gather()
         return progress
+
+    def _gather(self) -> None:
+        # Thousands of single losses, scattered among the tensors of their updates, would keep the memory of those from
+        # being used again: a few runs grew by hundreds of megabytes. So the losses of an epoch move into one tensor.
+        epoch = self._progress[self._gathered :]
+        losses = torch.stack([progress.loss for progress in epoch]).unbind()
+        self._progress[self._gathered :] = [replace(p, loss=loss) for p, loss in zip(epoch, losses, strict=True)]
+        self._gathered = len(self._progress)
 
     def __len__(self) -> int:
         return len(self._progress)

@@ -30,7 +30,7 @@ def _test_averaged(averaged: Callable) -> str | None:
         (first + second, "That is the plain sum: weight each gradient with its share of the batch."),
         (
             900 * first + 100 * second,
-            "Almost: the sizes have to be divided by their sum, or the step is 1,000 times too long.",
+            "Almost: the sizes have to be divided by their sum, or the update is 1,000 times too long.",
         ),
         ((900 * first + 100 * second) / 2, "You divided by the number of workers: divide by the number of samples."),
         (0.1 * first + 0.9 * second, "The weights are the wrong way round: the larger share has the larger vote."),

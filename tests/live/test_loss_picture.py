@@ -14,6 +14,7 @@ from helpers.loss_picture import (
     HEIGHT,
     MOST_EARLIER_RUNS,
     MOST_POINTS,
+    ROOM_RIGHT,
     WIDTH,
     Curve,
     LossPicture,
@@ -98,7 +99,7 @@ def test_horizontal_axis_ends_where_the_run_ends(x: str) -> None:
     full(picture)
     picture.png()
     end = {"update": 100, "epoch": 10, "samples_seen": 3200, "seconds": 1.0}[x]
-    assert picture._axes.get_xlim() == (0, pytest.approx(end))
+    assert picture._axes.get_xlim() == (0, pytest.approx(end * ROOM_RIGHT))
     best = picture._best.get_data()
     assert (best[0][0], best[1][0]) == (pytest.approx(end), pytest.approx(1.1 * (1 + 9 * math.exp(-5))))
 
@@ -121,7 +122,7 @@ def test_a_short_run_beside_a_long_one_is_not_squeezed_into_a_corner() -> None:
     full(picture, num_updates=5000)
     full(picture, num_updates=100)
     picture.png()
-    assert picture._axes.get_xlim() == (0, 400)
+    assert picture._axes.get_xlim() == (0, pytest.approx(400 * ROOM_RIGHT))
 
 
 @pytest.mark.parametrize("log", [False, True])

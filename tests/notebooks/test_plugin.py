@@ -19,7 +19,7 @@ assert total == 5
 # %% the course's environment
 import os
 assert os.environ["EPOCH_SYNC"] == "1" and os.environ["OMP_NUM_THREADS"] == "1"
-assert "EPOCH_THREADS" not in os.environ and os.environ.get("MPLBACKEND") != "pdf"
+assert os.environ["EPOCH_THREADS"] == "1" and os.environ.get("MPLBACKEND") != "pdf"
 """
 
 

@@ -40,14 +40,17 @@ def _default_matplotlibrc() -> str:
 def course_environment() -> Iterator[None]:
     """Environment variables for kernels started inside the `with` block; the old ones come back after it.
 
-    Live parts run to completion in place (EPOCH_SYNC), on one thread: a second one gains nothing at these sizes.
+    Live parts run to completion in place (EPOCH_SYNC), on one thread, since a second one gains nothing at these sizes,
+    or on as many as the variable TEST_THREADS says: the numbers have to be the same.
     """
     before = dict(os.environ)
     for name in LEARNERS_OWN:
         os.environ.pop(name, None)
+    threads = os.environ.get("TEST_THREADS", "1")
     os.environ.update(
         EPOCH_SYNC="1",
-        OMP_NUM_THREADS="1",
+        EPOCH_THREADS=threads,
+        OMP_NUM_THREADS=threads,
         IPYTHONDIR=_empty_ipython_folder(),
         MATPLOTLIBRC=_default_matplotlibrc(),
     )

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-BUDGET_MB = 2_000  # what mybinder.org gives a session, for everything in it; a kernel's peak has to stay below
+BUDGET_MB = 1_200  # of a kernel; mybinder.org gives a session 2 GB for the server, the kernel and what it starts
 
 
 def peak_mb(pid: int | str = "self") -> float:

@@ -2,7 +2,11 @@
 
 import copy
 import math
+import subprocess
+import sys
+import textwrap
 from itertools import chain, islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -279,3 +283,25 @@ def test_weight_decay_pulls_only_the_rows_that_were_looked_up():
     assert torch.equal(before["user_embedding.weight"][2], after["user_embedding.weight"][2])
     assert torch.equal(before["movie_embedding.weight"][1], after["movie_embedding.weight"][1])
     assert not torch.equal(before["user_embedding.weight"][0], after["user_embedding.weight"][0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory a process used")
+def test_runs_that_are_kept_do_not_hold_the_memory_of_their_updates() -> None:
+    code = """
+        import torch
+        from helpers.data import load_ratings, split
+        from helpers.models import CollaborativeFilter
+        from helpers.training import Config, History, train
+        from tests.tools.memory import peak_mb
+
+        torch.set_num_threads(1)
+        ratings, kept = load_ratings(), []
+        parts = split(ratings)
+        for run in range(3):
+            model = CollaborativeFilter.for_ratings(ratings, parts.train, embedding_dim=128)
+            kept.append(History.of(train(model, parts.train, None, Config(5, weight_decay=0.1))))
+            first = first if run else peak_mb()
+        print(peak_mb() - first)
+    """
+    grown = float(subprocess.check_output([sys.executable, "-c", textwrap.dedent(code)], cwd=Path(__file__).parents[2]))
+    assert grown < 60  # MB; twice as much with every loss in a place of its own
