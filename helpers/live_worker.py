@@ -72,6 +72,8 @@ class Worker:
             try:
                 for _ in work:
                     await asyncio.sleep(PAUSE)
+                    if self.closed:  # and woken before the cancellation came
+                        return
                     if self._next is not None:
                         break
             finally:
