@@ -392,7 +392,7 @@ class LiveTraining(Live):
         curve = self._picture.run
         last = curve.history.last
         if last is None:
-            return self._outcome or "starting"
+            return f"no update · {self._outcome}" if self._outcome else "starting"
         line = f"update {last.update:,} of {last.num_updates:,} · epoch {last.epoch:,} of {last.num_epochs:,}"
         if self._outcome:
             return f"{line} · {'done' if self._outcome == 'complete' else self._outcome}"

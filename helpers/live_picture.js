@@ -23,28 +23,35 @@ function render({ model, el }) {
 
   async function decode(name) {
     const bytes = model.get(name);
-    if (name === "base" && bitmaps.ahead && same(bytes, model.get("ahead"))) bitmaps.base = bitmaps.ahead;
-    else bitmaps[name] = bytes.byteLength ? await createImageBitmap(new Blob([bytes], { type: "image/png" })) : null;
+    if (name === "base" && bitmaps.ahead && same(bytes, model.get("ahead"))) {
+      bitmaps.base = bitmaps.ahead;
+      return;
+    }
+    const bitmap = bytes.byteLength ? await createImageBitmap(new Blob([bytes], { type: "image/png" })) : null;
+    if (model.get(name) === bytes) bitmaps[name] = bitmap;  // or else a newer one is on its way
   }
   async function draw() {
     if (drawing) return;
     drawing = true;
-    await null;  // one message may have changed both
-    while (changed.size) {
-      const names = [...changed];
-      changed.clear();
-      await Promise.all(names.map(decode));
-      if (bitmaps.base) context.drawImage(bitmaps.base, 0, 0);
-      if (bitmaps.patch) context.drawImage(bitmaps.patch, ...model.get("corner"));
-      canvas.dataset.frames = ++frames;
+    try {
+      await null;  // one message may have changed both
+      while (changed.size) {
+        const names = [...changed];
+        changed.clear();
+        await Promise.all(names.map(decode));
+        if (bitmaps.base) context.drawImage(bitmaps.base, 0, 0);
+        if (bitmaps.patch) context.drawImage(bitmaps.patch, ...model.get("corner"));
+        canvas.dataset.frames = ++frames;
+      }
+    } finally {
+      drawing = false;
     }
-    drawing = false;
   }
   const describe = () => canvas.setAttribute("aria-label", model.get("text"));
   const listeners = {
     "change:base": () => { changed.add("base"); draw(); },
     "change:patch": () => { changed.add("patch"); draw(); },
-    "change:ahead": () => decode("ahead"),
+    "change:ahead": () => { bitmaps.ahead = null; decode("ahead"); },
     "change:text": describe,
   };
   for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);

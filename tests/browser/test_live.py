@@ -232,7 +232,7 @@ live_training(failing, batch_size=powers_of_two(1, 4, 1))
     notebook, live = open_live(open_notebook, failing)
     live.wait_until_done()
     other = notebook.live(1)
-    other.wait_until_done("failed") if other.progress.inner_text() != "starting" else other.error.wait_for()
+    other.wait_until_done("failed")
     assert other.error.inner_text() == "RuntimeError: one is <too> few"
     assert 'raise RuntimeError("one is <too> few")' in other.root.locator(".traceback").inner_text()
     assert notebook.cell(2).locator(".epoch-live .error").is_visible()
