@@ -28,6 +28,7 @@ from helpers.loss_picture import (
     HEIGHT,
     POINTS_PER_INCH,
     SHARPNESS,
+    STROKES,
     WIDTH,
     Curve,
     LossPicture,
@@ -267,6 +268,8 @@ class LiveTraining(Live):
         self._forget = False
         self._words_due = 0.0
         self.on_end: Callable[[Run], None] | None = None
+        page = self._view.picture
+        page.strokes, page.inside = tuple(stroke.for_page() for stroke in STROKES), picture.inside
         self._show_picture()
         if self.sync:
             self.start()

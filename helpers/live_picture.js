@@ -1,5 +1,5 @@
-// A picture in two PNG files: one that stands still, and over it a smaller one that holds the lines while they grow.
-// Both are decoded before either is drawn, so the reader never sees one without the other.
+// A picture in two parts: a PNG file that stands still, and over it lines that grow.
+// The file is decoded before anything is drawn, so the reader never sees one part without the other.
 
 function same(bytes, others) {
   if (bytes.byteLength !== others.byteLength) return false;
@@ -7,6 +7,45 @@ function same(bytes, others) {
     if (bytes.getUint8(place) !== others.getUint8(place)) return false;
   }
   return true;
+}
+
+const decode = (bytes) => createImageBitmap(new Blob([bytes], { type: "image/png" }));
+
+// x and y in turn; copied, for in a message they may begin at any byte.
+const numbers = (bytes) => new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+
+function trace(context, places) {
+  let drawing = false;
+  for (let at = 0; at < places.length; at += 2) {
+    const [x, y] = [places[at], places[at + 1]];
+    if (drawing) context.lineTo(x, y);
+    else context.moveTo(x, y);
+    drawing = Number.isFinite(y);  // a gap where there is no loss
+  }
+}
+
+function mark(context, places, outline) {
+  for (let at = 0; at < places.length; at += 2) {
+    if (!Number.isFinite(places[at + 1])) continue;
+    context.moveTo(places[at] + outline[0][0], places[at + 1] + outline[0][1]);
+    for (const [x, y] of outline.slice(1)) context.lineTo(places[at] + x, places[at + 1] + y);
+    context.closePath();
+  }
+}
+
+function draw_line(context, { color, opacity, width, dash, outline }, places) {
+  Object.assign(context, { strokeStyle: color, fillStyle: color, globalAlpha: opacity, lineWidth: width });
+  context.setLineDash(dash);
+  context.beginPath();
+  if (outline.length) {
+    context.lineJoin = "miter";
+    mark(context, places, outline);
+    context.fill();
+  } else {
+    context.lineJoin = "round";
+    trace(context, places);
+  }
+  context.stroke();
 }
 
 function render({ model, el }) {
@@ -18,41 +57,49 @@ function render({ model, el }) {
   canvas.setAttribute("role", "img");
   el.append(canvas);
 
-  const bitmaps = {}, changed = new Set(["base", "patch"]);
-  let frames = 0, drawing = false;
+  let base = {}, ahead = {};  // bytes, and the bitmap that they were decoded to
+  let frames = 0, wanted = false, drawing = false;
 
-  async function decode(name) {
-    const bytes = model.get(name);
-    if (name === "base" && bitmaps.ahead && same(bytes, model.get("ahead"))) {
-      bitmaps.base = bitmaps.ahead;
-      return;
+  function draw_now() {
+    const lines = model.get("lines"), strokes = model.get("strokes");
+    context.drawImage(base.bitmap, 0, 0);
+    if (lines.length) {
+      context.save();
+      context.beginPath();
+      context.rect(...model.get("inside"));
+      context.clip();
+      lines.forEach((line, number) => draw_line(context, strokes[number], numbers(line)));
+      context.restore();
     }
-    const bitmap = bytes.byteLength ? await createImageBitmap(new Blob([bytes], { type: "image/png" })) : null;
-    if (model.get(name) === bytes) bitmaps[name] = bitmap;  // or else a newer one is on its way
+    canvas.dataset.frames = ++frames;
   }
   async function draw() {
+    wanted = true;
     if (drawing) return;
     drawing = true;
     try {
-      await null;  // one message may have changed both
-      while (changed.size) {
-        const names = [...changed];
-        changed.clear();
-        await Promise.all(names.map(decode));
-        if (bitmaps.base) context.drawImage(bitmaps.base, 0, 0);
-        if (bitmaps.patch) context.drawImage(bitmaps.patch, ...model.get("corner"));
-        canvas.dataset.frames = ++frames;
+      await null;  // one message may have changed both parts
+      while (wanted) {
+        wanted = false;
+        const bytes = model.get("base");
+        if (!bytes.byteLength) continue;
+        if (bytes !== base.bytes) {
+          const known = ahead.bitmap && same(bytes, ahead.bytes);
+          base = { bytes, bitmap: known ? ahead.bitmap : await decode(bytes) };
+        }
+        if (bytes === model.get("base")) draw_now();  // or else its lines are no more
       }
     } finally {
       drawing = false;
     }
   }
+  async function decode_ahead() {
+    const bytes = model.get("ahead"), now = ahead = { bytes };
+    if (bytes.byteLength) now.bitmap = await decode(bytes);
+  }
   const describe = () => canvas.setAttribute("aria-label", model.get("text"));
   const listeners = {
-    "change:base": () => { changed.add("base"); draw(); },
-    "change:patch": () => { changed.add("patch"); draw(); },
-    "change:ahead": () => { bitmaps.ahead = null; decode("ahead"); },
-    "change:text": describe,
+    "change:base": draw, "change:lines": draw, "change:ahead": decode_ahead, "change:text": describe,
   };
   for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
   describe();

@@ -33,8 +33,8 @@ class Access(anywidget.AnyWidget):
 class Picture(anywidget.AnyWidget):
     """A picture that changes many times a second and never flickers; `live_picture.js` draws it.
 
-    An `ipywidgets.Image` would have the page decode the whole picture for every frame, which takes it longer than the
-    kernel needs to draw it.
+    With an `ipywidgets.Image` the kernel would draw and encode the whole picture for every frame, and the page decode
+    it: several times the work of the training between two frames.
     """
 
     _esm = _beside_this_file("live_picture.js")
@@ -42,10 +42,9 @@ class Picture(anywidget.AnyWidget):
     size = Tuple(help="width and height in CSS pixels, and the picture's own pixels in each").tag(sync=True)
     base = Bytes(help="all of the picture, or what stands still in it, as a PNG file").tag(sync=True)
     ahead = Bytes(help="what `base` will probably be next: the page decodes it while nobody waits").tag(sync=True)
-    patch = Bytes(help="what is drawn over it, as a PNG file, or nothing").tag(sync=True)
-    corner = Tuple(help="where the patch begins, in the picture's own pixels from the left and from the top").tag(
-        sync=True
-    )
+    strokes = Tuple(help="looks of the lines over it, see `loss_picture.Stroke`").tag(sync=True)
+    inside = Tuple(help="what the lines keep to: pixels from the left and from the top, width, height").tag(sync=True)
+    lines = Tuple(help="for each of `strokes` x and y of its points, as 4-byte floats in turn").tag(sync=True)
     text = Unicode(help="text alternative").tag(sync=True)
 
 
@@ -99,12 +98,12 @@ class View(widgets.VBox):
         if "stop" in self.buttons:
             self.buttons["stop"].disabled = True
 
-    def show(self, base: bytes | None, patch: bytes = b"", corner: tuple[int, int] = (0, 0)) -> None:
-        """Show a picture, or (None) what is there already, with a patch over it."""
+    def show(self, base: bytes | None, lines: Sequence[bytes] = ()) -> None:
+        """Show a picture, or (None) what is there already, with these lines over it."""
         with self.picture.hold_sync():
             if base is not None:
                 self.picture.base = base
-            self.picture.patch, self.picture.corner = patch, corner
+            self.picture.lines = tuple(lines)
 
     def download(self, name: str, text: str) -> None:
         """Hand the reader a file."""

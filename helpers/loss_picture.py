@@ -1,15 +1,16 @@
-"""The loss curve that grows while a model trains: a frame takes milliseconds, because only the lines are drawn anew.
+"""The loss curve that grows while a model trains: a frame takes a millisecond, because only what moves is sent.
 
-Axes, labels, legend and earlier runs stand still for most of a run. They are drawn once, kept as a bitmap, and copied
-back before every frame; only the part with the lines, from the left end of the axes to where the curve has come, is
-encoded and sent.
+Axes, labels, legend and earlier runs stand still for most of a run: matplotlib draws them once, into a bitmap. Of the
+lines that grow the page gets the places of their points, in pixels, and draws them over that bitmap itself; for a page
+without a kernel matplotlib draws them too.
 """
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import AutoLocator, FuncFormatter, MaxNLocator, NullLocator
 from PIL import Image
 
@@ -30,11 +32,11 @@ SHARPNESS = 2  # device pixels per CSS pixel: crisp on a high-density screen
 POINTS_PER_INCH = 100
 MOST_EARLIER_RUNS = 8
 MOST_POINTS = 300  # of one line, each standing for the highest and the lowest loss around it
-MARGIN = 20  # pixels around the lines, for half a marker
 ROOM_RIGHT = 1.012  # of the horizontal axis: for half a marker
 EPOCH_MARKERS = 40  # runs with more epochs than this are drawn without a dot for each
 EARLIER = "#A0A0A0"
 ROOM = {False: 3, True: 30}  # times a usual loss: so high may the vertical axis go, linear or logarithmic
+FAR = 10_000.0  # pixels; a loss further off the picture than this is drawn here
 
 
 class Curve:
@@ -128,8 +130,54 @@ class Curve:
         return float(levels.min()), float(min(levels.max(), usual * ROOM[log]))
 
 
+@dataclass(frozen=True)
+class Stroke:
+    """How a line looks, for matplotlib and for the page: a line, or a marker at each of its places.
+
+    Attributes:
+        width: of the line, or of a marker's edge, in points.
+        dash: lengths of dash and gap, in line widths; nothing for an unbroken line.
+        marker, size: matplotlib's name of it and its size in points; nothing for a line.
+    """
+
+    colour: str
+    width: float = 1.0
+    opacity: float = 1.0
+    dash: tuple[float, ...] = ()
+    marker: str = ""
+    size: float = 0.0
+
+    def line(self, **options: Any) -> Line2D:
+        """The line for matplotlib, without points yet."""
+        linestyle = "none" if self.marker else (0, self.dash) if self.dash else "-"
+        return Line2D([], [], color=self.colour, linewidth=self.width, alpha=self.opacity, linestyle=linestyle,
+                      marker=self.marker or "none", markersize=self.size, markeredgewidth=self.width,
+                      solid_joinstyle="round", solid_capstyle="butt", **options)  # fmt: skip
+
+    def for_page(self) -> dict[str, Any]:
+        """The same for the page, in pixels; a marker as the corners of its outline."""
+        pixels = POINTS_PER_INCH * SHARPNESS / 72
+        outline = []
+        if self.marker:
+            style = MarkerStyle(self.marker)
+            corners = style.get_path().transformed(style.get_transform()).to_polygons()[0] * self.size * pixels
+            outline = (corners * (1, -1)).round(3).tolist()
+        width = self.width * pixels
+        return {"color": self.colour, "opacity": self.opacity, "width": width,
+                "dash": [part * width for part in self.dash], "outline": outline}  # fmt: skip
+
+
+UPDATES = Stroke(TRAIN, width=0.8, opacity=0.3)
+TRAINING, TRAINING_DOTS = Stroke(TRAIN, width=1.5), Stroke(TRAIN, marker=".", size=6)
+VALIDATED, VALIDATED_DOTS = Stroke(VALIDATION, width=1.5, dash=(3.7, 1.6)), Stroke(VALIDATION, marker=".", size=6)
+BEST_EPOCH = Stroke(BEST, marker="D", size=7)
+STROKES = (UPDATES, TRAINING, TRAINING_DOTS, VALIDATED, VALIDATED_DOTS, BEST_EPOCH)  # in the order of drawing
+LEGEND = {"training (update)": [UPDATES], "training (epoch)": [TRAINING, TRAINING_DOTS],
+          "validation": [VALIDATED, VALIDATED_DOTS], "best epoch": [BEST_EPOCH]}  # fmt: skip
+
+
 class LossPicture:
-    """Draws the newest run over the earlier ones, as PNG files of one size.
+    """Draws the newest run over the earlier ones, in pictures of one size.
 
     Args:
         x: what the horizontal axis counts, one of `plots.X_AXES`.
@@ -203,21 +251,33 @@ class LossPicture:
     def png(self, compression: int = 1) -> bytes:
         """The whole picture now, as a PNG file; the same runs give the same file."""
         self._lay_background()
-        self._draw_lines()
-        return self._encoded(compression=compression)
+        self._canvas.restore_region(self._background)
+        for line, (x, y) in zip(self._lines, self._curves(), strict=True):
+            line.set_data(x, y)
+            self._axes.draw_artist(line)
+        return self._encoded(compression)
 
-    def frame(self) -> tuple[bytes | None, bytes, tuple[int, int]]:
+    def frame(self) -> tuple[bytes | None, tuple[bytes, ...]]:
         """What has changed since the last frame.
 
         Returns:
-            The background as a PNG file, or None if it is the same as for the last frame; the part of the picture with
-            the lines, as a PNG file; where that part begins, in pixels from the left and from the top.
+            The background as a PNG file, or None if it is the same as for the last frame; for each of `STROKES` where
+            its points are: x and y in pixels from the left and from the top, as 4-byte floats in turn.
         """
         self._lay_background()
         base, self._base = self._base, None
-        self._draw_lines()
-        left, top, right, bottom = self._patch()
-        return base, self._encoded((left, top, right, bottom)), (left, top)
+        curves = [np.column_stack(curve) for curve in self._curves()]
+        places = self._axes.transData.transform(np.concatenate(curves))
+        places[:, 1] = self._canvas.get_width_height(physical=True)[1] - places[:, 1]
+        places = np.where(np.isfinite(places), np.clip(places, -FAR, FAR), np.nan).astype("<f4")
+        ends = np.cumsum([len(curve) for curve in curves])
+        return base, tuple(part.tobytes() for part in np.split(places, ends[:-1]))
+
+    @property
+    def inside(self) -> tuple[float, float, float, float]:
+        """Where the lines may be drawn: pixels from the left and from the top, width and height."""
+        left, bottom, right, top = self._axes.bbox.extents
+        return left, self._canvas.get_width_height(physical=True)[1] - top, right - left, top - bottom
 
     def _lay_background(self) -> None:
         background = self._background_now()
@@ -227,23 +287,9 @@ class LossPicture:
         elif background != self._drawn:
             self._draw_background(*background[:2])
             self._drawn, self._ahead, self._base = background, None, self._encoded()
-        self._canvas.restore_region(self._background)
 
-    def _draw_lines(self) -> None:
-        for line in self._set_lines():
-            self._axes.draw_artist(line)
-
-    def _patch(self) -> tuple[int, int, int, int]:
-        """The pixels that hold the lines: left, top, right, bottom."""
-        left, bottom, right, top = self._axes.bbox.extents
-        if len(self.run):
-            right = min(right, self._axes.transData.transform((self.run.x(self.x)[-1], 1.0))[0])
-        height = self._canvas.get_width_height(physical=True)[1]
-        inside = (left, height - top, right, height - bottom)
-        return tuple(round(edge) + sign * MARGIN for edge, sign in zip(inside, (-1, -1, 1, 1), strict=True))
-
-    def _encoded(self, box: tuple[int, int, int, int] | None = None, compression: int = 1) -> bytes:
-        return encode(snapshot(self._canvas, box), compression, _PALETTE)
+    def _encoded(self, compression: int = 1) -> bytes:
+        return encode(snapshot(self._canvas), compression, _PALETTE)
 
     def _background_now(self) -> tuple:
         return (
@@ -263,16 +309,9 @@ class LossPicture:
         self._figure = Figure(figsize=size, dpi=POINTS_PER_INCH * SHARPNESS, layout="none")
         self._canvas = FigureCanvasAgg(self._figure)
         self._axes = self._figure.add_axes((0.12, 0.155, 0.84, 0.74))
-        options = {"animated": True, "solid_joinstyle": "round"}
-        self._updates = Line2D([], [], color=TRAIN, alpha=0.3, linewidth=0.8, linestyle="-", **options)
-        self._train = Line2D([], [], color=TRAIN, linestyle="-", marker=".", markersize=6, **options)
-        self._validation = Line2D([], [], color=VALIDATION, linestyle="--", marker=".", markersize=6, **options)
-        self._best = Line2D([], [], color=BEST, linestyle="none", marker="D", markersize=7, **options)
-        names = ("training (update)", "training (epoch)", "validation", "best epoch")
-        self._lines = (self._updates, self._train, self._validation, self._best)
-        for line, name in zip(self._lines, names, strict=True):
+        self._lines = [stroke.line(animated=True) for stroke in STROKES]
+        for line in self._lines:
             self._axes.add_line(line)
-            line.set_label(name)
         self._axes.yaxis.set_label_coords(-0.105, 0.5)
         self._floor: Line2D | None = None
         self._set_floor(self.floor)
@@ -284,7 +323,7 @@ class LossPicture:
             self._floor.remove()
         self.floor, self._floor = floor, None
         if floor is not None:
-            self._floor = self._axes.axhline(floor, color=FLOOR, linestyle=":", linewidth=1.4, label="noise floor")
+            self._floor = self._axes.axhline(floor, color=FLOOR, linestyle=":", linewidth=1.4)
 
     def _draw_background(self, x_limit: float, y_limits: tuple[float, float]) -> None:
         axes = self._axes
@@ -308,13 +347,17 @@ class LossPicture:
 
     def _draw_legend(self) -> None:
         """Draw the legend, which takes a third of the time of a background, or copy it if it is as it was."""
-        names = [*self._lines, *([self._floor] if self._floor else []), *self._earlier_lines[:1]]
-        labels = [line.get_label() for line in names]
+        handles = {name: tuple(stroke.line() for stroke in strokes) for name, strokes in LEGEND.items()}
+        if self._floor:
+            handles["noise floor"] = self._floor
+        if self._earlier_lines:
+            handles["earlier runs"] = self._earlier_lines[0]
+        labels = list(handles)
         if self._legend and self._legend[0] == labels:
             self._canvas.restore_region(self._legend[1])
             return
         legend = self._axes.legend(
-            handles=names, loc="lower left", bbox_to_anchor=(-0.06, 1.03), ncols=6, fontsize=8.2,
+            handles.values(), labels, loc="lower left", bbox_to_anchor=(-0.06, 1.03), ncols=6, fontsize=8.2,
             columnspacing=0.9, handlelength=1.5, handletextpad=0.4, borderaxespad=0.2,
         )  # fmt: skip
         legend.set_animated(True)  # only drawn here
@@ -329,21 +372,28 @@ class LossPicture:
         if not len(rows):
             return []
         return [Line2D(curve.x(self.x)[rows], in_metric(heights, self.metric), color=EARLIER, linewidth=1.1,
-                       linestyle="-", label="earlier runs")]  # fmt: skip
+                       linestyle="-")]  # fmt: skip
 
     # -------------------------------------------------------------------------------------- what moves
 
-    def _set_lines(self) -> Sequence[Line2D]:
+    def _curves(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For each of `STROKES` its places and heights on the axes."""
         run, places = self.run, self.run.x(self.x)
-        self._updates.set_data(*thin(places, in_metric(run.losses, self.metric)))
-        rows, train_losses, validation_losses = run.epochs
-        for line, losses in ((self._train, train_losses), (self._validation, validation_losses)):
-            line.set_data(places[rows], in_metric(losses, self.metric))
-            line.set_marker("." if run.num_epochs <= EPOCH_MARKERS else "")
+        rows, *losses = run.epochs
+        train_losses, validation_losses = (in_metric(epochs, self.metric) for epochs in losses)
         finite = np.isfinite(validation_losses)
         best = [np.where(finite, validation_losses, np.inf).argmin()] if finite.any() else []
-        self._best.set_data(places[rows][best], in_metric(validation_losses[best], self.metric))
-        return self._lines
+        training, validated = (places[rows], train_losses), (places[rows], validation_losses)
+        no_dots = np.empty(0), np.empty(0)
+        dots = run.num_epochs <= EPOCH_MARKERS
+        return [
+            thin(places, in_metric(run.losses, self.metric)),
+            training,
+            training if dots else no_dots,
+            validated,
+            validated if dots else no_dots,
+            (places[rows][best], validation_losses[best]),
+        ]
 
     def _x_limit(self) -> float:
         end = self.run.end(self.x)
@@ -429,11 +479,10 @@ def _palette() -> Image.Image:
 _PALETTE = _palette()
 
 
-def snapshot(canvas: FigureCanvasAgg, box: tuple[int, int, int, int] | None = None) -> Image.Image:
-    """What the canvas holds, in all or between left, top, right and bottom; without transparency."""
-    left, top, right, bottom = box or (0, 0, *canvas.get_width_height(physical=True))
-    part = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[top:bottom, left:right])
-    return Image.frombytes("RGB", (right - left, bottom - top), part, "raw", "RGBX", 0, 1)
+def snapshot(canvas: FigureCanvasAgg) -> Image.Image:
+    """What the canvas holds, without transparency."""
+    size = canvas.get_width_height(physical=True)
+    return Image.frombytes("RGB", size, canvas.buffer_rgba(), "raw", "RGBX", 0, 1)
 
 
 def encode(image: Image.Image, compression: int = 1, palette: Image.Image | None = None) -> bytes:

@@ -182,11 +182,11 @@ class Bench:
         first = totals.index("1,960")
         notes, arrivals = self.ask(3)
         notes = notes[runs_before:]
+        # A superseded run ends because a newer value came, in its time or (in a storm) even before it began.
         stops = [
-            min((ended - arrival for arrival in arrivals if began < arrival < ended), default=0.0)
-            if made == total
-            else ended - min(arrival for arrival in arrivals if began < arrival < ended)
+            ended - min((arrival for arrival in arrivals if began < arrival < ended), default=began)
             for began, ended, made, total, _ in notes[:-1]
+            if made < total
         ]
         own = notes[-1][1] - notes[-1][0]
         self.live.button("Reset").click()

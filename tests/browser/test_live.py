@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from collections.abc import Callable
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.conftest import Lab, LivePart, Notebook
 
@@ -66,6 +70,26 @@ def test_a_move_trains_and_the_curve_grows_at_one_height(open_notebook: OpenNote
     assert live.progress.inner_text() == "update 1,800 of 1,800 · epoch 40 of 40 · done"
     assert live.text.inner_text().startswith("Ended after 1,800 updates, 40 epochs.")
     assert live.picture.get_attribute("aria-label") == live.text.inner_text()
+
+
+def test_the_page_draws_what_matplotlib_draws(open_notebook: OpenNotebook, lab: Lab) -> None:
+    """The page draws the lines itself; the picture in a saved notebook is matplotlib's."""
+    write = "_ = open('picture.png', 'wb').write(live._png())"
+    notebook, live = open_live(open_notebook, write, write)
+    for cell, (control, positions) in enumerate({"num epochs": (2, 5), "learning rate": (22, 16)}.items(), start=2):
+        for position in positions:
+            live.move(control, position)
+            live.progress.filter(has_text=re.compile("starting|left")).wait_for()
+            live.wait_until_done()
+        notebook.page.wait_for_timeout(500)
+        notebook.run(cell)
+        drawn = Image.open(lab.folder / "picture.png").convert("RGB")
+        shown = live.picture.evaluate("canvas => canvas.toDataURL()").split(",")[1]
+        shown = Image.open(io.BytesIO(base64.b64decode(shown))).convert("RGB")
+        # Edges are smoothed differently, so compare what an eye sees: the means of small squares.
+        small = [np.asarray(picture.reduce(8)).astype(int) for picture in (drawn, shown)]
+        difference = np.abs(small[0] - small[1]).max(axis=2)
+        assert small[0].std() > 15 and (difference > 24).mean() < 0.001
 
 
 def test_names_values_and_tips_reach_the_accessibility_tree(open_notebook: OpenNotebook) -> None:

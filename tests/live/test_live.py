@@ -207,7 +207,7 @@ def test_storm_of_values_leaves_one_run(moves: int) -> None:
     async def scenario() -> None:
         runs, seen, tasks = Runs(100), [], set()
         live = live_training(runs.start, value=int_slider(0, 999, 999))
-        live._view.picture.observe(lambda change: seen.append(live._run_values["value"]), "patch")
+        live._view.picture.observe(lambda change: seen.append(live._run_values["value"]), "lines")
         live._repr_mimebundle_()
 
         def drag() -> None:
@@ -288,10 +288,10 @@ def test_picture_controls_redraw_without_training() -> None:
         live = live_training(runs.start, value=int_slider(1, 9, 5))
         live._repr_mimebundle_()
         await ended(live)
-        before = live._view.picture.patch
+        before = live._view.picture.lines
         live.set(x_axis="seconds", log_scale=True)
         await asyncio.sleep(0.2)
-        assert live._view.picture.patch != before and runs.began == [5]
+        assert live._view.picture.lines != before and runs.began == [5]
 
     in_loop(scenario)
 
