@@ -57,8 +57,7 @@ def powers_of_two(
     low: int, high: int, value: int, tip: str = "", *, unit: str = "", label: str | None = None
 ) -> Control:
     """A slider over 1, 2, 4, 8, … between `low` and `high`, with both ends and `value` even if they are no powers."""
-    for name, number in (("low", low), ("high", high), ("value", value)):
-        positive_int(name, number)
+    low, high, value = (positive_int(name, number) for name, number in (("low", low), ("high", high), ("value", value)))
     powers = (2**exponent for exponent in range(high.bit_length()))
     return _slider([*powers, low, high, value], low, high, value, tip, unit, label)
 
@@ -78,9 +77,11 @@ def int_slider(
     low: int, high: int, value: int, tip: str = "", *, step: int = 1, unit: str = "", label: str | None = None
 ) -> Control:
     """A slider over the whole numbers low, low + step, … up to `high`."""
-    for name, number in (("low", low), ("high", high), ("value", value)):
-        finite_number(name, number, whole=True)
-    positive_int("step", step)
+    low, high, value = (
+        int(finite_number(name, number, whole=True))
+        for name, number in (("low", low), ("high", high), ("value", value))
+    )
+    step = positive_int("step", step)
     return _slider([*_stops(low, high, step), high, value], low, high, value, tip, unit, label)
 
 
@@ -97,6 +98,7 @@ def float_slider(
     """A slider over the numbers low, low + step, … up to `high`; a hundred steps unless `step` says otherwise."""
     for name, number in (("low", low), ("high", high), ("value", value)):
         finite_number(name, number)
+    _check_ends(low, high)
     step = positive_number("step", (high - low) / 100 if step is None else step)
     return _slider([*_stops(low, high, step), float(high), float(value)], low, high, value, tip, unit, label)
 
@@ -124,9 +126,13 @@ def write_number(value: float) -> str:
     return f"{value:,.10f}".rstrip("0").rstrip(".")
 
 
-def _stops(low: float, high: float, step: float) -> list[float]:
+def _check_ends(low: float, high: float) -> None:
     if high <= low:
         raise LessonError(f"A slider goes from low to high, but {low} is not below {high}.")
+
+
+def _stops(low: float, high: float, step: float) -> list[float]:
+    _check_ends(low, high)
     count = math.floor((high - low) / step + 1e-9) + 1
     if count > MOST_STOPS:
         raise LessonError(f"A slider has at most {MOST_STOPS:,} steps: give a step larger than {step}.")

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from helpers import embedded, movielens
 from helpers.embedded import Truth
-from helpers.errors import LessonError, one_of, share, switch, whole_number
+from helpers.errors import LessonError, one_of, seed_number, share, switch
 
 __all__ = ["Ratings", "Samples", "Split", "Truth", "load_diabetes", "load_ratings", "split", "standardise"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
     """Training data on one device; `samples[index]` is a batch.
 
@@ -31,6 +31,13 @@ class Samples:
     targets: Tensor
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.inputs, Tensor) and isinstance(self.targets, Tensor)):
+            raise LessonError("Samples need tensors: torch.as_tensor(array) makes one of an array or a list.")
+        if self.inputs.device != self.targets.device:
+            raise LessonError(
+                f"The inputs are on {self.inputs.device} and the targets on {self.targets.device}: "
+                "move both to one device."
+            )
         if self.inputs.ndim != 2 or self.targets.ndim != 1 or len(self.inputs) != len(self.targets):
             raise LessonError(
                 "Samples need inputs of shape (N, features) and targets of shape (N,); "
@@ -118,8 +125,8 @@ def _row_of(kind: str, published: int, ids: np.ndarray, name: str) -> int:
     row = int(np.searchsorted(ids, published)) if isinstance(published, int | np.integer) else len(ids)
     if row == len(ids) or ids[row] != published:
         raise LessonError(
-            f"There is no rating with {kind} id {published!r} in {name!r}: its {kind} ids run from {ids[0]} to "
-            f"{ids[-1]} with gaps, {ids[len(ids) // 2]} being one of them."
+            f"There is no rating with {kind} id {published!r} in {name!r}: its {kind} ids lie between {ids[0]} and "
+            f"{ids[-1]}, such as {ids[len(ids) // 2]}."
         )
     return row
 
@@ -148,7 +155,7 @@ def split(
     """
     test_size = share("test_size", test_size)
     by = one_of("by", by, ("random", "time"))
-    seed = whole_number("seed", seed)
+    seed = seed_number("seed", seed)
     num_validation = int(np.ceil(test_size * len(ratings)))  # as scikit-learn rounds
     if num_validation >= len(ratings):
         raise LessonError(
@@ -177,7 +184,8 @@ def load_ratings(
     cache: the folder that keeps downloads; mirror: the address of a folder that holds the same archives.
     Raises `LessonError`, in one sentence, for an unknown source, a failed download and malformed files.
     """
-    if source == "embedded":
+    # A table would be compared with the name cell by cell.
+    if isinstance(source, str) and source == "embedded":
         pieces = _embedded()
         # pandas copies on write: what a learner changes in these tables stays theirs.
         return Ratings(
@@ -219,7 +227,7 @@ def load_diabetes(
     standard deviations. Targets (25 to 346, a score without a unit) stay as they are unless `standardise_targets`.
     Source: Efron et al. (2004), Least Angle Regression, Annals of Statistics 32(2).
     """
-    test_size, seed = share("test_size", test_size), whole_number("seed", seed)
+    test_size, seed = share("test_size", test_size), seed_number("seed", seed)
     inputs, targets = sklearn.datasets.load_diabetes(return_X_y=True)
     if not 1 <= np.ceil(test_size * len(targets)) < len(targets):
         raise LessonError(
@@ -244,5 +252,6 @@ def standardise(train: np.ndarray, validation: np.ndarray) -> tuple[np.ndarray, 
     The validation part plays no part in the statistics: it stands for patients not met yet.
     """
     mean, spread = train.mean(axis=0), train.std(axis=0)
-    spread = np.where(spread == 0, 1.0, spread)  # a constant column stays at zero
+    # A constant column stays at zero: its spread is 0 but for the rounding of its mean, and must not scale that up.
+    spread = np.where(np.ptp(train, axis=0) == 0, 1.0, spread)
     return (train - mean) / spread, (validation - mean) / spread

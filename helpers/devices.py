@@ -81,11 +81,16 @@ def choose_threads(number: int | None = None) -> int:
     every barrier: measured, 0.7 ms became 7 to 20 ms an update. `number`, or the environment variable EPOCH_THREADS,
     asks for more; never more are used than this process may use.
     """
-    asked = number if number is not None else os.environ.get("EPOCH_THREADS", "1")
-    try:
-        asked = positive_int("EPOCH_THREADS", int(asked))
-    except ValueError:
-        raise LessonError(f"EPOCH_THREADS must be a whole number of threads, 1 or more, not {asked!r}.") from None
+    if number is not None:
+        asked = positive_int("number", number, "threads")
+    else:
+        variable = os.environ.get("EPOCH_THREADS") or "1"  # an empty one is as good as none
+        try:
+            asked = positive_int("EPOCH_THREADS", int(variable))
+        except ValueError:
+            raise LessonError(
+                f"EPOCH_THREADS must be a whole number of threads, 1 or more, not {variable!r}."
+            ) from None
     threads = max(1, min(asked, math.floor(available_cores())))
     torch.set_num_threads(threads)
     return threads

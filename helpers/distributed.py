@@ -3,7 +3,8 @@
 `Workers` starts processes on this machine with PyTorch's own launcher, torchrun. Inside a worker `train()` is the
 course's loop: it changes nothing there, it gives the loop a share of each batch and averages the gradients.
 
-Checked with processes on CPUs (gloo). The way to several GPUs (nccl) is written down and has not been run.
+Checked with processes on CPUs (gloo). The way to several GPUs (nccl) is written down and has not been run, nor have
+workers on Windows.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Shares:
 
     def __init__(self, samples: Samples, rank: int, num_workers: int) -> None:
         self.samples, self.rank, self.num_workers = samples, rank, num_workers
-        self.targets = samples.targets
+        self.inputs, self.targets = samples.inputs, samples.targets
         self.size, self.weight = 0, 0.0
 
     def __len__(self) -> int:
@@ -121,7 +122,7 @@ def train(
     Raises:
         LessonError: as `helpers.training.train()`, and for reduction "sum", which is not averaged.
     """
-    config = config or Config()
+    config = Config() if config is None else config
     if num_workers() == 1:
         return training.train(model, train_set, validation_set, config)
     if config.reduction != "mean":
@@ -159,7 +160,7 @@ class Workers:
     >>> workers.run(function, batch=batch)      # what each worker returned, in their order
 
     They start with the first `run` (a few seconds: each imports PyTorch) and wait for the next. They end with `close`
-    and with this process, however it ends. Gradients travel over the loopback interface.
+    and with this process, however it ends. On Linux and macOS gradients travel over the loopback interface.
 
     Raises:
         LessonError: for a number of workers that is none.
@@ -236,8 +237,8 @@ def command(num_workers: int, *script: str) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    loopback = "lo0" if sys.platform == "darwin" else "lo"
-    return {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": loopback, **os.environ}
+    loopback = {"linux": "lo", "darwin": "lo0"}.get(sys.platform)  # elsewhere gloo chooses for itself
+    return {"OMP_NUM_THREADS": "1", **({"GLOO_SOCKET_IFNAME": loopback} if loopback else {}), **os.environ}
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """Fetch an archive: verified by its SHA-256, kept once, and never half-written in the cache."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -96,6 +97,11 @@ def _address(mirror: str) -> str:
     raise LessonError(f"A mirror must be an address such as https://example.org/movielens; you gave {mirror!r}.")
 
 
+def _host(url: str) -> str:
+    """Where an address leads, for messages: without the name and password that it may carry."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
 def _is_whole(path: Path, archive: Archive) -> bool:
     return path.stat().st_size == archive.size and pooch.file_hash(str(path)) == archive.sha256
 
@@ -103,9 +109,10 @@ def _is_whole(path: Path, archive: Archive) -> bool:
 def _sweep(folder: Path) -> None:
     """Remove what killed downloads left behind, but not what another process is downloading just now."""
     for scratch in folder.glob(".download-*"):
-        newest = max((path.stat().st_mtime for path in (scratch, *scratch.iterdir())), default=0)
-        if time.time() - newest > DEAD_AFTER:
-            shutil.rmtree(scratch, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # the other process has just finished
+            newest = max(path.stat().st_mtime for path in (scratch, *scratch.iterdir()))
+            if time.time() - newest > DEAD_AFTER:
+                shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _download(url: str, part: Path, archive: Archive) -> None:
@@ -123,11 +130,12 @@ def _download(url: str, part: Path, archive: Archive) -> None:
                 break
             if attempt == ATTEMPTS:
                 raise LessonError(
-                    f"{urlsplit(url).hostname} sent {part.stat().st_size:,} of the {archive.size:,} bytes of "
+                    f"{_host(url)} sent {part.stat().st_size:,} of the {archive.size:,} bytes of "
                     f"{archive.name}, so it was thrown away; try again, or {PLAN_B}."
                 )
     raise LessonError(
-        f"{url} is not the published {archive.name} (its SHA-256 differs), so it was thrown away; {PLAN_B}."
+        f"What {_host(url)} sent is not the published {archive.name} (its SHA-256 differs), so it was thrown away; "
+        f"{PLAN_B}."
     )
 
 
@@ -171,7 +179,7 @@ def _worth_another_try(fault: requests.RequestException) -> bool:
 
 
 def _unreachable(url: str, archive: Archive, fault: requests.RequestException) -> LessonError:
-    host = urlsplit(url).netloc
+    host = _host(url)
     if isinstance(fault, requests.exceptions.SSLError):
         expired = "has expired" if "expired" in str(fault) else "is not to be trusted"
         return LessonError(f"The certificate of {host} {expired}, and verification stays on: {PLAN_B}.")

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Integral, Real
 
+LARGEST_SEED = 2**32 - 1  # NumPy's
+
 
 class LessonError(ValueError):
     """A mistake that can be put right: the message says what was wrong and what would be right."""
@@ -30,10 +32,10 @@ def positive_int(name: str, value: object, hint: str = "") -> int:
     return int(value)
 
 
-def whole_number(name: str, value: object) -> int:
-    """`value` as an int of 0 or more, as seeds are. Raises `LessonError` for anything else."""
-    if not _is_whole(value) or value < 0:
-        raise LessonError(f"{name} must be a whole number of 0 or more, such as 42; you gave {value!r}.")
+def seed_number(name: str, value: object) -> int:
+    """`value` as an int that PyTorch, NumPy and scikit-learn all take for a seed. Raises `LessonError` for others."""
+    if not _is_whole(value) or not 0 <= value <= LARGEST_SEED:
+        raise LessonError(f"{name} must be a whole number from 0 to {LARGEST_SEED:,}, such as 42; you gave {value!r}.")
     return int(value)
 
 

@@ -19,11 +19,14 @@ function describe(part) {
   bar?.setAttribute("aria-valuetext", part.querySelector(".progress-text").textContent.trim());
   part.querySelector(".text")?.setAttribute("aria-live", "polite");
   part.querySelector(".error")?.setAttribute("role", "alert");
+  const details = part.querySelector(".details");  // scrolls, so Tab stops there
+  details?.setAttribute("role", "region");
+  details?.setAttribute("aria-label", "table of runs");
 }
 
 function render({ model, el }) {
   el.style.display = "none";
-  let part = null;
+  let part = null, output = null;
   const refresh = () => { if (part) describe(part); };
   const watcher = new MutationObserver(refresh);
   // In here plain keys belong to the controls: JupyterLab would take the arrows to walk through the cells.
@@ -33,7 +36,8 @@ function render({ model, el }) {
     part = el.closest(".epoch-live");
     if (!part) return;
     clearInterval(wait);
-    part.addEventListener("keydown", keep);
+    output = el.closest(".jp-OutputArea-output") ?? part;  // with the buttons above a playground
+    output.addEventListener("keydown", keep);
     // Not attributes: this function changes those itself.
     watcher.observe(part, { childList: true, subtree: true, characterData: true });
     refresh();
@@ -48,7 +52,7 @@ function render({ model, el }) {
   return () => {
     clearInterval(wait);
     watcher.disconnect();
-    part?.removeEventListener("keydown", keep);
+    output?.removeEventListener("keydown", keep);
     model.off("msg:custom", download);
   };
 }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from helpers.errors import LessonError, positive_int
+from helpers.errors import LessonError, positive_int, seed_number
 
 if TYPE_CHECKING:
     from helpers.data import Ratings, Samples
@@ -28,8 +29,13 @@ class _RowModel(nn.Module):
         """The squared length of the rows that the last forward looked up, averaged over its batch; a scalar.
 
         The regulariser of Koren et al. (2009), equation 5: a row is held back once for every rating that uses it.
+
+        Raises:
+            LessonError: without a forward in training since the last call.
         """
         looked_up, self._looked_up = self._looked_up, []
+        if not looked_up:
+            raise LessonError("The penalty is that of the rows just looked up: call the model in training mode first.")
         return sum(rows.pow(2).sum(1) for rows in looked_up).mean()
 
     def __getstate__(self) -> dict:
@@ -78,7 +84,7 @@ class CollaborativeFilter(_RowModel):
             raise LessonError(f"rating_range must be (lowest, highest), for example (0.5, 5.0), not {rating_range}.")
         self.rating_range = rating_range
         self.register_buffer("mean", torch.tensor(float(mean)))
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed_number("seed", seed))
         self.user_embedding = _table(num_users, embedding_dim, generator) if embedding_dim else None
         self.movie_embedding = _table(num_movies, embedding_dim, generator) if embedding_dim else None
         self.user_bias = _table(num_users, 1, None) if biases else None
@@ -121,18 +127,23 @@ class MLP(nn.Module):
         seed: of the initial weights; the same seed gives the same weights.
 
     Raises:
-        LessonError: for a layer without units.
+        LessonError: for a layer without units, or one number where a tuple belongs.
     """
 
     def __init__(self, num_features: int, hidden: tuple[int, ...] = (64,), *, seed: int = 42) -> None:
         super().__init__()
+        if not isinstance(hidden, Iterable):
+            raise LessonError(
+                f"hidden must be a tuple with the units of each hidden layer, such as (64,); you gave {hidden!r}."
+            )
+        seed = seed_number("seed", seed)
         sizes = [
             positive_int("num_features", num_features),
             *(positive_int("units in a hidden layer", n) for n in hidden),
         ]
         # A private random state, so that making a model does not disturb anybody else's numbers.
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed() would seed every GPU, too
             layers: list[nn.Module] = []
             for fan_in, fan_out in pairwise(sizes):
                 layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
@@ -171,7 +182,7 @@ class RatingMLP(_RowModel):
         positive_int("num_users", num_users)
         positive_int("num_movies", num_movies)
         positive_int("embedding_dim", embedding_dim)
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed_number("seed", seed))
         self.register_buffer("mean", torch.tensor(float(mean)))
         self.user_embedding = _table(num_users, embedding_dim, generator)
         self.movie_embedding = _table(num_movies, embedding_dim, generator)

@@ -76,6 +76,8 @@ def _open_folder(path: Path, stack: ExitStack) -> Path | zipfile.Path:
         found = [name for name in archive.namelist() if PurePosixPath(name).name in RATINGS_FILES]
         top = min(found, key=len, default="").rpartition("/")[0]
         return zipfile.Path(archive, f"{top}/" if top else "")
+    if path.is_file() and path.suffix != ".csv" and path.name not in RATINGS_FILES:
+        raise LessonError(f"{path} is no ratings file: give a ratings.csv, a zip or a folder.")
     return path if path.is_dir() else path.parent
 
 

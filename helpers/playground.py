@@ -24,7 +24,6 @@ from helpers.plots import in_metric
 from helpers.training import Config, Progress, train
 
 MOVIELENS = "ml-latest-small"
-OPTIMIZERS = ("SGD", "momentum", "RMSprop", "Adam")
 CONTROLS: dict[str, Control] = {
     "data": menu(("embedded", "MovieLens", "diabetes"), "embedded", "what to learn from"),
     "optimizer": menu(
@@ -77,7 +76,7 @@ class Task(NamedTuple):
     num_rows: tuple[int, int] | None  # users and movies; None for patients
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=3)  # one for each data: with every new share or seed the former splits are of no use
 def load_task(source: str, validation_share: float, seed: int) -> Task:
     """Data by name or path, split. Raises `LessonError` for ratings that cannot be had."""
     if source == "diabetes":
@@ -101,15 +100,14 @@ class Playground(LiveTraining):
 
     Attributes:
         runs: a DataFrame with one row per run that has ended: the settings, best_loss (RMSE in stars; for diabetes the
-            mean squared error) and best_epoch, updates, parameters, memory (MB), seconds, how it ended, and `best`.
+            mean squared error), best_epoch, last_loss (at its end), updates, parameters, memory (MB), seconds, outcome
+            (how it ended), and whether it is the `best` on its data.
     """
 
     BUTTONS: ClassVar = [*LiveTraining.BUTTONS, ("export", "Export table", "download the table of runs as a CSV file")]
 
     def __init__(self, source: str, values: Mapping[str, Any]) -> None:
-        for name in values:
-            if name not in CONTROLS:
-                raise LessonError(f"There is no control {name!r} in the playground: there are {', '.join(CONTROLS)}.")
+        _check(values)
         controls = {name: _starting_at(control, name, values) for name, control in CONTROLS.items()}
         self._movielens = MOVIELENS if source == "embedded" else source
         self._rows: list[dict[str, Any]] = []
@@ -126,6 +124,8 @@ class Playground(LiveTraining):
     def runs(self) -> pd.DataFrame:
         """Every run that has ended, oldest first."""
         table = pd.DataFrame(self._rows, columns=list(LABELS)).set_index("run")
+        # Numbers even where a run had none: whole ones for an epoch.
+        table = table.astype({"best_loss": float, "best_epoch": "Int64", "last_loss": float})
         return table.assign(best=[number in self._best() for number in table.index])
 
     def reset(self) -> None:
@@ -203,14 +203,24 @@ def playground(source: str = "embedded", **values: Any) -> Playground:
 
     Args:
         source: where the ratings come from, as for `load_ratings`. "embedded" leaves the menu's MovieLens to
-            ml-latest-small; a MovieLens name or a path takes its place, and the playground starts with it.
+            ml-latest-small; a MovieLens name or a path takes its place, and the playground starts with it. "diabetes"
+            starts with the patients.
         values: what controls are set to at first, by name, such as `learning_rate=0.01`.
 
     Raises:
         LessonError: for a control that is not there, or a value that it does not have.
     """
+    if source == "diabetes":  # a choice of the menu, as "embedded" is, and no source of ratings
+        return Playground("embedded", {"data": "diabetes"} | values)
     first = {} if source == "embedded" else {"data": "MovieLens"}
     return Playground(source, first | values)
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if name not in CONTROLS:
+            raise LessonError(f"There is no control {name!r} in the playground: there are {', '.join(CONTROLS)}.")
+        CONTROLS[name].position(name, value)
 
 
 def _starting_at(control: Control, name: str, values: Mapping[str, Any]) -> Control:
@@ -254,6 +264,8 @@ class Experiment:
     """
 
     def __init__(self, playground: Playground, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        for values in settings.values():
+            _check(values)
         self._playground, self._settings = playground, settings
         self._buttons: list[ipywidgets.Widget] = []
         retire_former(self)
@@ -291,7 +303,7 @@ class Experiment:
                 LABELS[kind]: f"{run[kind]:,.{3 if run[kind] < 1.5 else 2}f}" for kind in ("best_loss", "last_loss")
             }
             counts = {LABELS[kind]: f"{run[kind]:,}" for kind in ("best_epoch", "updates", "parameters")}
-            rows[name] = losses | counts
+            rows[name] = {label: "–" if text in ("nan", "<NA>") else text for label, text in (losses | counts).items()}
         return pd.DataFrame(rows).T
 
     def _as_widget(self) -> ipywidgets.Widget:
@@ -300,7 +312,7 @@ class Experiment:
         buttons = [ipywidgets.Button(description=name, layout={"width": "auto"}) for name in self._settings]
         for button in buttons:
             button.on_click(lambda pressed: self.press(pressed.description))
-        row = ipywidgets.HBox([label, *buttons], layout={"flex_flow": "row wrap"})
+        row = ipywidgets.HBox([label, *buttons], layout={"flex_flow": "row wrap"}).add_class("epoch-buttons")
         whole = ipywidgets.VBox([row, self._playground.widget])
         self._buttons = [whole, row, label, *buttons]
         return whole
@@ -314,5 +326,8 @@ def experiment(playground: Playground, settings: Mapping[str, Mapping[str, Any]]
     Args:
         playground: what the buttons move.
         settings: the name on each button -> the controls it sets; all others go to their first values.
+
+    Raises:
+        LessonError: for a control that is not there, or a value that it does not have.
     """
     return Experiment(playground, settings)

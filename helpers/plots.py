@@ -17,7 +17,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
-from helpers.errors import one_of
+from helpers.errors import LessonError, one_of
 from helpers.training import History, is_finite
 
 # Okabe & Ito (2008), "Color universal design": eight colours that colour-blind readers tell apart. Green and red are
@@ -115,7 +115,7 @@ class Picture:
 
 
 def show(figure: Figure, text: str) -> Picture:
-    """Display a figure, with a sentence that says what the data in it shows."""
+    """A figure with a sentence that says what the data in it shows: as the last line of a cell it is displayed."""
     return Picture(figure, text)
 
 
@@ -395,7 +395,7 @@ def _places_by_count(rows: np.ndarray) -> np.ndarray:
     return places
 
 
-MARKERS = "os^Dv*"
+MARKERS = "os^Dv*P"
 
 
 def film_map(axes: Axes, places: np.ndarray, genres: Mapping[str, np.ndarray], *, names: bool = True) -> None:
@@ -403,13 +403,16 @@ def film_map(axes: Axes, places: np.ndarray, genres: Mapping[str, np.ndarray], *
 
     places: (films, 2); the axes are scaled to how far they spread. genres: from a name to (films,) booleans.
     """
+    styles = [*zip((*CYCLE, BLACK), MARKERS, strict=True)]
+    if len(genres) > len(styles):
+        raise LessonError(f"A map of films shows at most {len(styles)} genres; you gave {len(genres)}.")
     belongs = np.column_stack(list(genres.values()))
     alone = belongs.sum(1) == 1
     axes.scatter(*places[~alone].T, s=6, color=FAINT, linewidths=0)
-    styles = [*zip(genres, (*CYCLE, BLACK), MARKERS, strict=False)]
-    for column, (_, colour, marker) in enumerate(styles):
+    named = [(name, *style) for name, style in zip(genres, styles, strict=False)]
+    for column, (_, colour, marker) in enumerate(named):
         axes.scatter(*places[alone & belongs[:, column]].T, s=13, color=colour, marker=marker, linewidths=0, alpha=0.6)
-    for column, (name, colour, marker) in enumerate(styles):
+    for column, (name, colour, marker) in enumerate(named):
         middle = places[alone & belongs[:, column]].mean(0)
         axes.scatter(*middle, s=130, color=colour, marker=marker, edgecolor="black", linewidths=1.2, label=name)
     limit = 2.6 * places.std()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -23,16 +25,22 @@ from helpers.models import CollaborativeFilter
 @torch.no_grad()
 def scores_for(model: CollaborativeFilter, user: int) -> Tensor:
     """What the model predicts for every movie for the user in this row: (num_movies,) stars."""
-    num_movies = model.movie_bias.num_embeddings if model.movie_bias else model.movie_embedding.num_embeddings
+    num_users = (model.user_bias or model.user_embedding).num_embeddings
+    num_movies = (model.movie_bias or model.movie_embedding).num_embeddings
+    user = _row("user", user, num_users)
     movies = torch.arange(num_movies, device=model.mean.device)
     return model(torch.stack([torch.full_like(movies, user), movies], dim=1))
 
 
 def top(scores: Tensor, n: int = 5, exclude: Iterable[int] = ()) -> list[int]:
-    """The row numbers of the n highest scores, highest first, without those in `exclude` (films seen already)."""
+    """The row numbers of the n highest scores, highest first, without those in `exclude` (films seen already).
+
+    Fewer where fewer are left; a score that is no finite number is left out.
+    """
     positive_int("n", n)
-    scores = scores.detach().clone()
+    scores = scores.detach().clone() if scores.is_floating_point() else scores.double()
     scores[torch.as_tensor(list(exclude), dtype=torch.int64)] = -torch.inf
+    scores[~torch.isfinite(scores)] = -torch.inf  # NaN would be the highest of all
     n = min(n, int(torch.isfinite(scores).sum()))
     return scores.topk(n).indices.tolist()
 
@@ -44,13 +52,32 @@ def similarity(vectors: Tensor, vector: Tensor) -> Tensor:
 
 def similar(vectors: Tensor, movie: int, n: int = 5, exclude: Iterable[int] = ()) -> list[int]:
     """The n movies whose vectors point most nearly where this movie's vector does, the movie itself left out."""
+    movie = _row("movie", movie, len(vectors))
     return top(similarity(vectors, vectors[movie]), n, [movie, *exclude])
+
+
+def _row(kind: str, row: object, num_rows: int) -> int:
+    row = _plain(row)
+    if not _is_row(row, num_rows):
+        raise LessonError(
+            f"A {kind} is a row number from 0 to {num_rows - 1}: ratings.{kind}_row(id) finds it; you gave {row!r}."
+        )
+    return int(row)
+
+
+def _is_row(row: object, num_rows: int) -> bool:
+    return isinstance(row, Integral) and not isinstance(row, bool) and 0 <= row < num_rows
+
+
+def _plain(value: object) -> object:
+    """The number in a tensor or array of one; anything else as it is."""
+    return value.item() if isinstance(value, Tensor | np.ndarray) and value.ndim == 0 else value
 
 
 # ---------------------------------------------------------------------------------------- a newcomer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Newcomer:
     """A user the model was not trained on.
 
@@ -84,17 +111,19 @@ def fold_in(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[f
         weight_decay: as in training.
 
     Raises:
-        LessonError: without ratings, for unequal lengths, a movie rated twice or unknown, a weight decay that is not
-            above zero (a few ratings cannot settle that many numbers), or a model without biases or vectors or with a
-            rating range.
+        LessonError: without ratings, for unequal lengths, a movie rated twice or unknown, stars that are no number, a
+            weight decay that is not above zero (a few ratings cannot settle that many numbers), or a model without
+            biases or vectors or with a rating range.
     """
     positive_number("weight_decay", weight_decay)
+    # Tensors of one number are never equal in a set: numbers are.
+    movies, stars = [_plain(movie) for movie in movies], [_plain(star) for star in stars]
     _check_foldable(model, movies, stars)
     vectors, movie_bias = model.movie_embedding.weight, model.movie_bias.weight.squeeze(1)
     ones = torch.ones_like(movie_bias).unsqueeze(1)  # what the bias multiplies
     everything = torch.cat([ones, vectors], dim=1)  # (movies, 1 + d)
-    rows = torch.as_tensor(list(movies), device=vectors.device)
-    rated, given = everything[rows], torch.as_tensor(list(stars), dtype=vectors.dtype).to(vectors.device)
+    rows = torch.as_tensor(movies, device=vectors.device)
+    rated, given = everything[rows], torch.as_tensor(stars, dtype=vectors.dtype).to(vectors.device)
     left_over = given - model.mean - movie_bias[rows]
     gram = rated.T @ rated + len(rows) * weight_decay * torch.eye(rated.shape[1]).to(vectors)
     solver = torch.linalg.solve(gram, rated.T)  # (1 + d, n): how the row answers to each rating
@@ -109,11 +138,13 @@ def _check_foldable(model: CollaborativeFilter, movies: Sequence[int], stars: Se
     if len(movies) == 0 or len(movies) != len(stars):
         counts = f"{len(movies)} movies and {len(stars)} ratings"
         raise LessonError(f"Give one rating for each movie, and at least one: there are {counts}.")
+    num_movies = model.movie_bias.num_embeddings
+    if not all(_is_row(movie, num_movies) for movie in movies):
+        raise LessonError(f"Movies are row numbers from 0 to {num_movies - 1}: ratings.movie_row(id) finds them.")
     if len(set(movies)) != len(movies):
         raise LessonError("A movie stands twice in the list: give each one rating.")
-    last = model.movie_bias.num_embeddings - 1
-    if not all(0 <= movie <= last for movie in movies):
-        raise LessonError(f"Movies are row numbers from 0 to {last}: ratings.movie_row(id) finds them.")
+    if not all(isinstance(star, Real) and math.isfinite(star) for star in stars):
+        raise LessonError(f"Ratings are numbers of stars, such as 4.5; you gave {stars}.")
 
 
 def strongest_reason(newcomer: Newcomer, movie: int, titles: Sequence[str], least: float = 0.01) -> str:
@@ -135,7 +166,6 @@ def strongest_reason(newcomer: Newcomer, movie: int, titles: Sequence[str], leas
 def genre_table(ratings: Ratings, least: int = 1) -> pd.DataFrame:
     """Which movie has which genre: one row per movie, one boolean column per genre on `least` movies or more."""
     table = ratings.movies["genres"].str.get_dummies("|").astype(bool)
-    table = table.drop(columns=[name for name in table if name.startswith("(")])  # "(no genres listed)"
     return table.loc[:, table.sum() >= positive_int("least", least)]
 
 

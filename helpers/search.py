@@ -98,7 +98,7 @@ class LoopRegressor(_TrainedByTheLoop):
         return torch.tensor(X, dtype=torch.float32)
 
     def _make_model(self, samples: Samples) -> nn.Module:
-        return MLP(samples.inputs.shape[1], tuple(self.hidden), seed=self.seed)
+        return MLP(samples.inputs.shape[1], self.hidden, seed=self.seed)
 
 
 class RatingRegressor(_TrainedByTheLoop):
@@ -189,10 +189,6 @@ def on_all_cores(number: int | None = None) -> joblib.parallel_config:
         max_nbytes=SMALLEST_SHARED,
         mmap_mode="r",
     )
-
-
-class _StoppedEarly(Exception):
-    """Raised inside a search to leave it with what it has."""
 
 
 class _AFewAtATime:
@@ -292,7 +288,14 @@ def results_table(search: GridSearchCV | HalvingGridSearchCV) -> pd.DataFrame:
 
     Its settings, then `rmse` and `rmse_sd` (mean and sd over folds) and `seconds` (of one fit, mean over folds);
     after successive halving also `round`, from 1.
+
+    Raises:
+        LessonError: for a search that has not run, or was scored by something else.
     """
+    if not hasattr(search, "cv_results_"):
+        raise LessonError("This search has no results yet: call its fit() first.")
+    if search.scoring != RMSE:
+        raise LessonError(f"The table is of searches with scoring={RMSE!r}; this one has scoring={search.scoring!r}.")
     results = search.cv_results_
     table = pd.DataFrame(list(results["params"]))
     if "iter" in results:

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from helpers.errors import LessonError, number_from_zero, one_of, positive_int, positive_number, switch, whole_number
+from helpers.errors import LessonError, number_from_zero, one_of, positive_int, positive_number, seed_number, switch
 
 if TYPE_CHECKING:
     from helpers.data import Samples
@@ -66,7 +66,7 @@ class Config:
         one_of("reduction", self.reduction, REDUCTIONS)
         switch("drop_last", self.drop_last)
         switch("shuffle", self.shuffle)
-        whole_number("seed", self.seed)
+        seed_number("seed", self.seed)
 
 
 def iterations_per_epoch(num_samples: int, batch_size: int, drop_last: bool = False) -> int:
@@ -79,7 +79,7 @@ def iterations_per_epoch(num_samples: int, batch_size: int, drop_last: bool = Fa
 # ---------------------------------------------------------------------------------------- the loop
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Progress:
     """Where a run stands after one update.
 
@@ -117,11 +117,18 @@ def train(
     The same seed gives the same batches and, on the same device, the same losses, whoever watches.
 
     Raises:
-        LessonError: before any work, for a set without samples, a device mismatch, or settings that leave no update.
+        LessonError: before any work, for a model that does not fit the samples or has no weights to train, a device
+            mismatch, or settings that leave no update.
     """
-    config = config or Config()
-    for samples, name in ((train_set, "training"), (validation_set, "validation")):
-        _check_samples(model, samples, name)
+    config = Config() if config is None else config
+    if not isinstance(config, Config):
+        raise LessonError(f"config must be a Config, such as Config(num_epochs=5), and not a {_kind(config)}.")
+    _check_samples(model, train_set, "training")
+    if validation_set is not None:
+        _check_samples(model, validation_set, "validation")
+    _trainable(model)
+    if config.weight_decay and not hasattr(model, "penalty"):
+        raise LessonError("weight_decay is the weight of the model's penalty(), and this model has none: set it to 0.")
     if iterations_per_epoch(len(train_set), config.batch_size, config.drop_last) == 0:
         raise LessonError(
             f"drop_last leaves nothing to train on: {len(train_set)} samples fill no batch of {config.batch_size}."
@@ -164,7 +171,7 @@ def _updates(
             train_loss = validation_loss = None
             if len(losses) == per_epoch:
                 train_loss = _mean_over_samples(losses, batches)
-                validation_loss = evaluate(model, validation_set) if validation_set is not None else None
+                validation_loss = _mean_squared_error(model, validation_set) if validation_set is not None else None
             seconds += perf_counter() - resumed
             yield Progress(
                 update,
@@ -188,9 +195,7 @@ def _mean_over_samples(losses: list[Tensor], batches: tuple[Tensor, ...]) -> flo
 
 def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     """PyTorch's own optimiser for these settings, fused into one kernel where the device has it."""
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    if not weights:
-        raise LessonError("The model has no weights to train.")
+    weights = _trainable(model)
     rate, fused = config.learning_rate, {"fused": True} if _has_fused(weights[0]) else {}
     if config.optimizer == "adam":
         return torch.optim.Adam(weights, lr=rate, **fused)
@@ -199,20 +204,51 @@ def make_optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     return torch.optim.SGD(weights, lr=rate, momentum=0.9 if config.optimizer == "momentum" else 0.0, **fused)
 
 
+def _trainable(model: nn.Module) -> list[nn.Parameter]:
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    if not weights:
+        raise LessonError("The model has no weights to train.")
+    return weights
+
+
 def _has_fused(weight: Tensor) -> bool:
     return weight.device.type in ("cpu", "cuda", "mps") and weight.is_floating_point()
 
 
-def _check_samples(model: nn.Module, samples: Samples | None, name: str) -> None:
-    if samples is None:
-        return
-    if len(samples) == 0:
-        raise LessonError(f"The {name} set has no samples.")
-    weight = next(model.parameters(), None)
-    if weight is not None and weight.device != samples.targets.device:
+def _check_samples(model: nn.Module, samples: Samples, name: str) -> None:
+    """Raise `LessonError` unless the model predicts one number for each sample: it is tried on the first two."""
+    if not isinstance(model, nn.Module):
+        raise LessonError(f"The model must be an nn.Module, such as MLP(10), and not a {_kind(model)}.")
+    if not isinstance(getattr(samples, "targets", None), Tensor):
         raise LessonError(
-            f"The model is on {weight.device} and the {name} set on {samples.targets.device}: move both to one device."
+            f"The {name} set must be Samples, such as Samples(inputs, targets) or the parts of a split by their names, "
+            f"and not a {_kind(samples)}."
         )
+    inputs, targets = samples.inputs[:2], samples.targets[:2]
+    weight = next(model.parameters(), None)
+    if weight is not None and weight.device != targets.device:
+        raise LessonError(
+            f"The model is on {weight.device} and the {name} set on {targets.device}: move both to one device."
+        )
+    try:
+        predictions = predict(model, inputs)
+    except (IndexError, RuntimeError, TypeError, ValueError) as error:
+        kind = str(inputs.dtype).removeprefix("torch.")
+        raise LessonError(
+            f"The model cannot take the inputs of the {name} set, of shape {tuple(samples.inputs.shape)} and dtype "
+            f"{kind}: {str(error).partition(chr(10))[0].rstrip('.')}."
+        ) from error
+    # (B, 1) against (B,) would be broadcast to (B, B): every prediction compared with every target.
+    if predictions.shape != targets.shape:
+        too_deep = predictions.shape == (*targets.shape, 1)
+        raise LessonError(
+            f"The model must predict one number per sample, shape {tuple(targets.shape)} for {len(targets)} samples; "
+            f"it gives {tuple(predictions.shape)}{': end its forward with .squeeze(1)' if too_deep else ''}."
+        )
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 # ---------------------------------------------------------------------------------------- measuring
@@ -225,13 +261,19 @@ def predict(model: nn.Module, inputs: Tensor) -> Tensor:
     """Predictions (N,) for inputs (N, features), without keeping what a gradient would need."""
     was_training = model.training
     model.eval()
-    predictions = torch.cat([model(rows) for rows in inputs.split(EVALUATION_ROWS)])
-    model.train(was_training)
-    return predictions
+    try:
+        return torch.cat([model(rows) for rows in inputs.split(EVALUATION_ROWS)])
+    finally:
+        model.train(was_training)
 
 
 def evaluate(model: nn.Module, samples: Samples) -> float:
-    """Mean squared error over all samples, each counted once."""
+    """Mean squared error over all samples, each counted once. Raises `LessonError` where model and samples clash."""
+    _check_samples(model, samples, "given")
+    return _mean_squared_error(model, samples)
+
+
+def _mean_squared_error(model: nn.Module, samples: Samples) -> float:
     return float((predict(model, samples.inputs) - samples.targets).square().mean())
 
 
@@ -279,11 +321,11 @@ class History:
 
     @property
     def losses(self) -> list[float]:
-        """The batch's loss at every update; new ones are read from the device in one go."""
+        """The batch's loss at every update, in a list of your own; new ones are read from the device in one go."""
         unread = self._progress[len(self._losses) :]
         if unread:
             self._losses += torch.stack([progress.loss for progress in unread]).tolist()
-        return self._losses
+        return list(self._losses)
 
     @property
     def updates(self) -> pd.DataFrame:
@@ -353,12 +395,13 @@ def _until_patience_ends(run: Iterable[Progress], patience: int, min_delta: floa
 
 
 def _pay_first_use() -> None:
-    """Make one tiny update: the first optimiser imports for a second, better now than at a slider's first move."""
-    for name in OPTIMIZERS:
-        model = nn.Linear(1, 1)
-        optimizer = make_optimizer(model, Config(optimizer=name))
-        model(torch.zeros(1, 1)).sum().backward()
-        optimizer.step()
+    """One tiny update of each optimiser: the first imports for a second, better now than at a slider's first move."""
+    with torch.random.fork_rng(devices=[]):  # an import draws no random numbers
+        for name in OPTIMIZERS:
+            model = nn.Linear(1, 1)
+            optimizer = make_optimizer(model, Config(optimizer=name))
+            model(torch.zeros(1, 1)).sum().backward()
+            optimizer.step()
 
 
 _pay_first_use()

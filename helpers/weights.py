@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import os
@@ -60,6 +61,8 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
 
 def _write_weights(weights: dict[str, Tensor], path: str | Path) -> None:
     path = Path(path)
+    if not path.name:
+        raise LessonError(f"Weights are written to a file, such as 'weights.pt'; you gave {os.fspath(path)!r}.")
     # Written beside its place and moved into it when whole: a full disk leaves the former file as it was.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -68,7 +71,8 @@ def _write_weights(weights: dict[str, Tensor], path: str | Path) -> None:
     except (OSError, RuntimeError) as error:
         raise LessonError(f"The weights could not be written to {path}: {error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of a folder that is none, say: the sentence above says it already
+            partial.unlink(missing_ok=True)
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
@@ -85,12 +89,14 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
             weights = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise LessonError(f"{path} holds more than weights, or is no file of weights: it was not loaded.") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged file breaks the reader anywhere
         raise LessonError(f"{path} is damaged or no file of weights: save it again.") from error
-    if not isinstance(weights, dict):
+    if not isinstance(weights, dict) or not all(
+        isinstance(name, str) and isinstance(weight, Tensor) for name, weight in weights.items()
+    ):
         raise LessonError(f"{path} holds no weights by name: save it with save_weights().")
     expected = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
-    found = {name: tuple(weight.shape) for name, weight in weights.items() if isinstance(weight, Tensor)}
+    found = {name: tuple(weight.shape) for name, weight in weights.items()}
     if expected != found:
         name = min(expected.items() ^ found.items())[0]
         raise LessonError(

@@ -47,6 +47,10 @@ class Reply:
 
 Judge = Callable[[object], Reply]
 
+SOMETHING_ELSE = (
+    "Your function returns something else than was asked for: look at the type and shape of what it returns."
+)
+
 
 def check(name: str, answer: object = None) -> Reply:
     """Judge an answer to the exercise called `name`, such as "1.3"; None and ... are no answer yet.
@@ -122,7 +126,7 @@ def numbers(
     target = np.asarray(list(expected), dtype=float)
     mistakes = [(np.asarray(list(values), dtype=float), hint) for values, hint in wrong]
 
-    def same(given: np.ndarray, values: np.ndarray) -> bool:
+    def same(given: np.ndarray, values: np.ndarray, tolerance: float) -> bool:
         return given.shape == values.shape and all(map(lambda a, b: _close(a, b, tolerance), given, values))
 
     def judge(answer: object) -> Reply:
@@ -130,10 +134,10 @@ def numbers(
         if given is None:
             return Reply(False, f"{len(target)} numbers are wanted here, and this is {_kind(answer)}.")
         given = given.reshape(-1)
-        if same(given, target):
+        if same(given, target, tolerance):
             return _right(right)
         for values, hint in mistakes:
-            if same(given, values):
+            if same(given, values, max(tolerance, 1e-3)):
                 return Reply(False, hint)
         if len(given) != len(target):
             return Reply(False, f"{len(target)} numbers are wanted here, and there are {len(given)}.")
@@ -165,17 +169,33 @@ def function(test: Callable[[Callable], str | None], *, right: str = "") -> Judg
     def judge(answer: object) -> Reply:
         if not callable(answer):
             return Reply(False, f"A function is wanted here (its name, without brackets), and this is {_kind(answer)}.")
+
+        def learners(*arguments: object, **keywords: object) -> object:
+            try:
+                return answer(*arguments, **keywords)
+            except Exception as error:
+                raise _LearnersError(f"{type(error).__name__}: {error}") from error
+
         try:
-            hint = test(answer)
-        except Exception as error:  # whatever a learner's function raises is part of the lesson, not a crash
-            return Reply(False, f"Your function stopped with {type(error).__name__}: {error}")
+            hint = test(learners)
+        except _LearnersError as error:  # whatever a learner's function raises is part of the lesson, not a crash
+            return Reply(False, f"Your function stopped with {error}")
+        except Exception:  # the test cannot work with what came back
+            return Reply(False, SOMETHING_ELSE)
         return Reply(False, hint) if hint else _right(right)
 
     return judge
 
 
+class _LearnersError(Exception):
+    """What a learner's own function raised."""
+
+
 def _right(text: str) -> Reply:
-    return Reply(True, text or "Right.")
+    """Praise, and then what there is to say: a sentence of its own, or what follows a colon."""
+    if not text or text.startswith("Right"):
+        return Reply(True, text or "Right.")
+    return Reply(True, f"Right{'.' if text[0].isupper() else ':'} {text}")
 
 
 def _close(a: float, b: float, tolerance: float) -> bool:

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -220,13 +221,9 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook]]:
-    """Open a notebook in a fresh page; its kernel ends with the test.
-
-    >>> notebook = open_notebook("1 + 1")                      # code cells
-    >>> notebook = open_notebook(path=lab.folder / "x.ipynb")   # a file in the served folder
-    """
+@contextmanager
+def notebooks_in(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook]]:
+    """What opens notebooks, each in a fresh page; their kernels end with the block."""
     opened: list[Notebook] = []
 
     def open_one(*cells: str, path: Path | None = None, kernel: bool = True, **options) -> Notebook:
@@ -245,3 +242,14 @@ def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook
     for notebook in opened:
         notebook.shutdown()
         notebook.page.close()
+
+
+@pytest.fixture
+def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook]]:
+    """Open a notebook in a fresh page; its kernel ends with the test.
+
+    >>> notebook = open_notebook("1 + 1")                      # code cells
+    >>> notebook = open_notebook(path=lab.folder / "x.ipynb")   # a file in the served folder
+    """
+    with notebooks_in(lab, browser) as open_one:
+        yield open_one

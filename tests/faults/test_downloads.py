@@ -186,6 +186,22 @@ def test_a_log_in_page_instead_of_the_archive(server, cache):
 
 
 @pytest.mark.fault("a few attempts, then one sentence; nothing left in the cache")
+def test_no_message_gives_a_password_away(server, cache):
+    address = server.url.replace("://", "://me:secret@")
+    for how in ("wrong", "404", "cut", "portal"):
+        assert "secret" not in refused(cache, f"{address}/{how}", "127.0.0.1")
+
+
+def test_a_leftover_that_vanishes_while_it_is_looked_at(server, cache, monkeypatch):
+    (cache / ".download-of-another").mkdir(parents=True)
+
+    def gone(folder):
+        raise FileNotFoundError(folder)
+
+    monkeypatch.setattr(downloads.Path, "iterdir", gone)
+    downloads._sweep(cache)
+
+
 def test_the_connection_breaks_off(server, cache):
     refused(cache, server.url + "/cut", "broke off in the middle of ml-100k.zip")
     assert len(server.requests) == downloads.ATTEMPTS

@@ -48,6 +48,40 @@ def test_samples_that_do_not_fit_together_are_refused(shapes):
         Samples(*(torch.zeros(shape) for shape in shapes))
 
 
+@pytest.mark.fault("one sentence, before any work")
+def test_samples_that_are_no_tensors_or_lie_apart_are_refused():
+    for wrong in ((np.zeros((2, 1)), np.zeros(2)), (torch.zeros(2, 1), [0.0, 1.0])):
+        with pytest.raises(LessonError, match="Samples need tensors: torch"):
+            Samples(*wrong)
+    with pytest.raises(LessonError, match="inputs are on meta and the targets on cpu: move both"):
+        Samples(torch.zeros(2, 1, device="meta"), torch.zeros(2))
+
+
+def test_samples_can_be_compared():
+    samples = Samples(torch.zeros(2, 1), torch.zeros(2))
+    assert samples == samples and samples != Samples(torch.zeros(2, 1), torch.zeros(2))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_constant_column_stays_at_zero(dtype):
+    train = np.full((442, 2), 0.1, dtype)
+    assert train.std(axis=0).min() > 0  # the mean is rounded
+    assert all(np.abs(part).max() < 1e-6 for part in standardise(train, train[:2]))
+
+
+@pytest.mark.fault("one sentence")
+def test_a_table_is_no_source_of_ratings():
+    with pytest.raises(LessonError, match="A source of ratings is a name or a path"):
+        load_ratings(pd.DataFrame({"user": [1], "movie": [2]}))
+
+
+@pytest.mark.fault("one sentence, before any work")
+def test_a_seed_that_some_library_refuses_is_refused_at_once():
+    for work in (lambda seed: split(load_ratings(), seed=seed), lambda seed: load_diabetes(seed=seed)):
+        with pytest.raises(LessonError, match="seed must be a whole number from 0 to 4,294,967,295"):
+            work(2**32)
+
+
 def test_the_embedded_ratings_as_tensors(ratings):
     samples = ratings.samples()
     assert samples.inputs.shape == (125_000, 2) and samples.inputs.dtype == torch.int64
@@ -82,7 +116,7 @@ def test_row_numbers_and_published_ids_are_two_names_for_the_same(ratings):
 
 @pytest.mark.parametrize("published", [0, -1, 10**9, 1.5, "7", None, True])
 def test_an_unseen_id_is_named(ratings, published):
-    with pytest.raises(LessonError, match=f"user id {published!r} in 'embedded': its user ids run from"):
+    with pytest.raises(LessonError, match=f"user id {published!r} in 'embedded': its user ids lie between"):
         ratings.user_row(published)
     with pytest.raises(LessonError, match="movie id"):
         ratings.movie_row(published)

@@ -110,6 +110,7 @@ def test_a_process_bound_to_one_core_sees_one():
         (64, None, None, 1),  # one thread, however many cores
         (64, 4, None, 4),
         (64, None, "4", 4),
+        (64, None, "", 1),
         (64, 2, "4", 2),  # the argument before the variable
         (1.5, 4, None, 1),  # never more than there is
         (0.5, None, "8", 1),  # and never less than one
@@ -123,11 +124,17 @@ def test_one_thread_unless_asked_and_never_more_than_there_are(monkeypatch, core
     assert choose_threads(asked) == chosen == torch.get_num_threads()
 
 
-@pytest.mark.parametrize("variable", ["many", "0", "-2", "1.5", ""])
+@pytest.mark.parametrize("variable", ["many", "0", "-2", "1.5"])
 def test_a_variable_that_is_no_number_of_threads_is_named(monkeypatch, variable):
     monkeypatch.setenv("EPOCH_THREADS", variable)
     with pytest.raises(LessonError, match="EPOCH_THREADS"):
         choose_threads()
+
+
+@pytest.mark.parametrize("number", [2.7, 0, "2", True])
+def test_a_number_of_threads_that_cannot_be_is_refused(number):
+    with pytest.raises(LessonError, match="number must be a whole number of 1 or more \\(threads\\)"):
+        choose_threads(number)
 
 
 def test_importing_helpers_chooses_the_threads():

@@ -56,6 +56,20 @@ def test_without_torchrun_it_is_the_course_loop():
     assert (distributed.rank(), distributed.num_workers(), distributed.start().type) == (0, 1, distributed.start().type)
 
 
+@pytest.mark.parametrize(("platform", "loopback"), [("linux", "lo"), ("darwin", "lo0"), ("win32", None)])
+def test_the_loopback_interface_is_named_where_its_name_is_known(monkeypatch, platform, loopback):
+    monkeypatch.delenv("GLOO_SOCKET_IFNAME", raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert distributed._environment().get("GLOO_SOCKET_IFNAME") == loopback
+
+
+def test_shares_are_checked_as_samples_are(monkeypatch):
+    monkeypatch.setattr(distributed, "num_workers", lambda: 2)
+    distributed.train(collaborative_filter(), ratings())
+    with pytest.raises(LessonError, match="training set"):
+        distributed.train(MLP(5), ratings())
+
+
 def test_the_sum_is_refused(monkeypatch):
     monkeypatch.setattr(distributed, "num_workers", lambda: 2)
     with pytest.raises(LessonError, match="mean"):

@@ -11,15 +11,15 @@ from helpers.errors import (
     one_of,
     positive_int,
     positive_number,
+    seed_number,
     share,
     switch,
-    whole_number,
 )
 
 NO_NUMBERS = [True, False, np.True_, "3", None, math.nan, math.inf, -math.inf, [1]]
 
 
-@pytest.mark.parametrize("check", [positive_int, positive_number, number_from_zero, share, whole_number])
+@pytest.mark.parametrize("check", [positive_int, positive_number, number_from_zero, share, seed_number])
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=repr)
 def test_what_is_no_number_is_refused_with_the_name_of_the_setting(check, value):
     with pytest.raises(LessonError, match=r"^batch_size must be .* you gave ") as caught:
@@ -31,7 +31,7 @@ def test_what_is_no_number_is_refused_with_the_name_of_the_setting(check, value)
     "check, wrong",
     [
         (positive_int, [0, -1, 64.0, 0.5, np.float64(3)]),
-        (whole_number, [-1, 42.0]),
+        (seed_number, [-1, 42.0, 2**32]),
         (positive_number, [0, -0.001, 0.0]),
         (number_from_zero, [-1e-9]),
         (share, [0, 1, 1.2, -0.2, 20]),
@@ -48,8 +48,8 @@ def test_right_values_come_back_as_plain_numbers():
         int,
         float,
     ]
-    assert (whole_number("x", 0), number_from_zero("x", 0), share("x", 0.2), positive_number("x", 3)) == (
-        0,
+    assert (seed_number("x", 2**32 - 1), number_from_zero("x", 0), share("x", 0.2), positive_number("x", 3)) == (
+        2**32 - 1,
         0.0,
         0.2,
         3.0,

@@ -176,6 +176,9 @@ WRONG = {
         "one batch of 64": never_more_than_full,
         "returns nothing": nothing_returned,
         "stopped with TypeError": lambda num_samples: [num_samples],
+        "something else than was asked for": lambda num_samples, batch_size, drop_last=False: (
+            -(-num_samples // batch_size)
+        ),
         "A function is wanted": [100, 100, 100, 53],
     },
     "1.6": {
@@ -234,3 +237,9 @@ def test_different_mistakes_get_different_hints(name: str) -> None:
 @pytest.mark.parametrize("name", EXERCISES)
 def test_no_answer_yet_is_calm(name: str) -> None:
     assert check(name, None).passed is None
+
+
+def test_praise_comes_first() -> None:
+    assert check("1.1", 32).text.startswith("Right: eight batches")
+    assert check("1.5", batch_sizes).text.startswith("Right. Full batches")
+    assert all(check(name, RIGHT[name][0]).text.startswith("Right") for name in RIGHT)

@@ -140,3 +140,7 @@ def test_each_mistake_has_a_hint_of_its_own(name: str) -> None:
 def test_unanswered_is_calm(name: str) -> None:
     for nothing in (None, ...):
         assert check(name, nothing).passed is None
+
+
+def test_a_rounded_mistake_is_met_by_name() -> None:
+    assert "without their signs" in check("2.1", [2, 1.667]).text

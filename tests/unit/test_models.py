@@ -52,6 +52,18 @@ def test_the_penalty_is_the_squared_length_of_what_was_looked_up():
     torch.testing.assert_close(model.penalty(), expected)
 
 
+@pytest.mark.fault("one sentence")
+@pytest.mark.parametrize("make", [CollaborativeFilter, RatingMLP])
+def test_a_penalty_belongs_to_a_forward(make):
+    model = make(3, 2, 4)
+    with pytest.raises(LessonError, match="call the model in training mode first"):
+        model.penalty()
+    model(ROWS)
+    model.penalty()
+    with pytest.raises(LessonError, match="call the model in training mode first"):
+        model.penalty()
+
+
 @pytest.mark.parametrize("make", [CollaborativeFilter, RatingMLP])
 def test_a_used_model_can_be_copied_and_pickled(make):
     model = make(3, 2, 4)
@@ -102,6 +114,11 @@ def test_shapes_of_the_mlps():
         (lambda: CollaborativeFilter(3, 2, rating_range=(5, 1)), "rating_range"),
         (lambda: MLP(0), "num_features"),
         (lambda: MLP(4, (0,)), "hidden"),
+        (lambda: MLP(4, hidden=64), r"hidden must be a tuple .* such as \(64,\); you gave 64\."),
+        (lambda: RatingMLP(3, 2, 4, 64), "hidden must be a tuple"),
+        (lambda: MLP(4, seed=None), "seed must be a whole number"),
+        (lambda: CollaborativeFilter(3, 2, seed=None), "seed must be a whole number"),
+        (lambda: RatingMLP(3, 2, seed=2**32), "seed must be a whole number"),
     ],
 )
 def test_bad_shapes_get_one_sentence(make, words):

@@ -86,6 +86,14 @@ def test_ratings_of_your_own_need_no_titles(tmp_path):
     assert ratings.movies["title"].tolist() == ["movie 10", "movie 20"] and ratings.movies["year"].isna().all()
 
 
+@pytest.mark.fault("one sentence; the ratings beside it are not taken for it")
+def test_another_file_is_not_the_ratings_beside_it(tmp_path):
+    folder = write_folder(tmp_path / "club", CSV_FORMAT)
+    (folder / "notes.txt").write_text("ours")
+    with pytest.raises(LessonError, match=r"notes.txt is no ratings file: give a ratings.csv, a zip or a folder\."):
+        load_ratings(folder / "notes.txt")
+
+
 BAD_CSV = {
     "missing column": (CSV.replace("rating,", "stars,"), "has no column 'rating': it needs userId, movieId, rating"),
     "semicolons": (CSV.replace(",", ";"), "has no column 'userId'"),

@@ -126,3 +126,14 @@ def test_words_on_coloured_ground_can_be_read():
     plots.recommendations(axes, ["A film"], [4.5], ["because of another"])
     bar = to_hex(axes.patches[0].get_facecolor())
     assert len(axes.texts) == 2 and all(plots.contrast(t.get_color(), bar) >= plots.READABLE for t in axes.texts)
+
+
+def test_a_map_of_films_has_a_colour_and_a_shape_for_each_of_seven_genres():
+    places, genres = np.random.default_rng(0).normal(size=(16, 2)), {}
+    for number in range(7):
+        genres[f"genre {number}"] = np.arange(16) // 2 == number
+    _, axes = plots.new_figure()
+    plots.film_map(axes, places, genres)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(genres)
+    with pytest.raises(LessonError, match="at most 7 genres; you gave 8"):
+        plots.film_map(axes, places, genres | {"genre 7": np.arange(16) > 13})

@@ -120,6 +120,31 @@ def test_top_is_sorted_and_leaves_out_what_was_seen():
     assert scores.tolist() == [3.0, 5.0, 1.0, 4.0, 2.0]
 
 
+def test_top_takes_whole_numbers_and_leaves_out_what_is_no_number():
+    assert top(torch.tensor([3, 5, 1]), 2) == [1, 0]
+    assert top(torch.tensor([3.0, torch.nan, 5.0, torch.inf]), 3) == [2, 0]
+
+
+@pytest.mark.fault("one sentence")
+@pytest.mark.parametrize("row", [7, -1, 1.0, True, "1"])
+def test_a_row_that_is_not_there_is_refused_in_a_sentence(row):
+    with pytest.raises(LessonError, match=r"A user is a row number from 0 to 3: ratings.user_row\(id\) finds it"):
+        scores_for(small_model(), row)
+    with pytest.raises(LessonError, match=r"A movie is a row number from 0 to 6: ratings.movie_row\(id\) finds it"):
+        similar(torch.ones(7, 2), row)
+
+
+def test_newcomers_can_be_compared():
+    first, second = (fold_in(small_model(), [1, 4], [5.0, 0.5], 0.1) for _ in range(2))
+    assert first == first and first != second
+
+
+def test_rows_and_ratings_may_be_tensors():
+    model, movies, stars = small_model(), torch.tensor([1, 4]), torch.tensor([5.0, 0.5])
+    assert torch.equal(fold_in(model, movies, stars, 0.1).scores, fold_in(model, [1, 4], [5.0, 0.5], 0.1).scores)
+    assert torch.equal(scores_for(model, torch.tensor(2)), scores_for(model, np.int64(2)))
+
+
 def test_similar_goes_by_direction_not_by_length():
     vectors = torch.tensor([[1.0, 0.0], [9.0, 9.0], [0.2, 0.01], [-5.0, 0.0]])
     assert similar(vectors, 0, 3) == [2, 1, 3]
@@ -190,6 +215,10 @@ def test_the_reasons_add_up_and_each_belongs_to_its_rating():
         ([1, 1], [3.0, 4.0], 0.1, "twice"),
         ([7], [3.0], 0.1, "row numbers from 0 to 6"),
         ([-1], [3.0], 0.1, "row numbers from 0 to 6"),
+        ([3.0], [3.0], 0.1, "row numbers from 0 to 6"),
+        (torch.tensor([1, 1]), [3.0, 4.0], 0.1, "twice"),
+        ([1], [float("nan")], 0.1, "Ratings are numbers of stars"),
+        ([1], ["5"], 0.1, "Ratings are numbers of stars"),
         ([1], [3.0], 0.0, "weight_decay"),
     ],
 )

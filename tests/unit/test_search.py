@@ -168,6 +168,21 @@ def test_results_as_a_table(ratings) -> None:
     assert (table["seconds"] > 0).all()
 
 
+@pytest.mark.fault("one sentence")
+def test_a_table_of_other_searches_is_refused(ratings) -> None:
+    with pytest.raises(LessonError, match=r"no results yet: call its fit\(\) first"):
+        results_table(GridSearch(small(), GRID, cv=2, scoring=RMSE))
+    other = GridSearch(small(), {"num_epochs": [1]}, cv=2, refit=False).fit(*ratings)
+    with pytest.raises(LessonError, match=r"scoring='neg_root_mean_squared_error'; this one has scoring=None"):
+        results_table(other)
+
+
+@pytest.mark.fault("one sentence")
+def test_one_number_for_the_hidden_layers_is_refused(ratings) -> None:
+    with pytest.raises(LessonError, match="hidden must be a tuple"):
+        LoopRegressor(hidden=64).fit(*ratings)
+
+
 def test_halving_is_scikit_learns(ratings) -> None:
     options = dict(cv=2, scoring=RMSE, resource="num_epochs", min_resources=1, max_resources=4, factor=2)
     search = HalvingSearch(small(), GRID, **options).fit(*ratings)

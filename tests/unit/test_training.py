@@ -14,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers import training
 from helpers.data import Samples
 from helpers.errors import LessonError
 from helpers.models import MLP, CollaborativeFilter
@@ -226,6 +227,85 @@ def test_bad_runs_are_refused_before_any_work():
         make_optimizer(model, Config())
 
 
+class Column(MLP):
+    def forward(self, inputs):
+        return self.layers(inputs)
+
+
+class NoPenalty(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weights = torch.nn.Linear(4, 1)
+
+    def forward(self, inputs):
+        return self.weights(inputs).squeeze(1)
+
+
+@pytest.mark.fault("one sentence, before any work")
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (
+            lambda: (Column(4), patients()),
+            r"shape \(2,\) for 2 samples; it gives \(2, 1\): end its .* \.squeeze\(1\)\.$",
+        ),
+        (lambda: (MLP(4), patients(), Samples(torch.zeros(2, 3), torch.zeros(2))), "inputs of the validation set"),
+        (lambda: (MLP(4), torch.zeros(9, 4), torch.zeros(9)), "training set must be Samples.* not a Tensor"),
+        (lambda: (MLP(4), (patients(), patients())), "training set must be Samples.* not a tuple"),
+        (lambda: (MLP(4), patients(), Config()), "validation set must be Samples.* not a Config"),
+        (lambda: (MLP(4), patients(), None, {"num_epochs": 3}), "config must be a Config.* not a dict"),
+        (lambda: (MLP(4), patients(), None, {}), "config must be a Config"),
+        (lambda: (MLP, patients()), "model must be an nn.Module.* not a type"),
+        (lambda: (MLP(4), patients(dtype=torch.float64)), r"shape \(53, 4\) and dtype float64"),
+        (lambda: (CollaborativeFilter(7, 11), patients()), "model cannot take the inputs of the training set"),
+        (lambda: (MLP(2), ratings()), "model cannot take the inputs of the training set"),
+        (lambda: (CollaborativeFilter(1, 1), ratings()), "model cannot take the inputs of the training set"),
+        (lambda: (MLP(4).requires_grad_(False), patients()), "no weights to train"),
+        (
+            lambda: (NoPenalty(), patients(), None, Config(weight_decay=0.1)),
+            "model's penalty\\(\\), and this model has none",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_said_by_train_itself(arguments, words):
+    with pytest.raises(LessonError, match=words) as error:
+        train(*arguments())
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.fault("one sentence, before any work")
+def test_measuring_checks_what_it_is_given():
+    with pytest.raises(LessonError, match=r"end its forward with"):
+        evaluate(Column(4), patients())
+    with pytest.raises(LessonError, match="given set must be Samples"):
+        evaluate(MLP(4), torch.zeros(3, 4))
+
+
+def test_the_check_leaves_no_trace():
+    model, train_set, state = CollaborativeFilter(7, 11), ratings(), torch.get_rng_state()
+    model.train()
+    train(model, train_set, ratings(9), Config(weight_decay=0.1))
+    assert model.training and model._looked_up == [] and torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_failed_prediction_leaves_the_model_in_its_mode():
+    model = MLP(4).train()
+    with pytest.raises(RuntimeError):
+        predict(model, torch.zeros(2, 3))
+    assert model.training
+
+
+def test_an_import_draws_no_random_numbers():
+    state = torch.get_rng_state()
+    training._pay_first_use()
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_progress_can_be_compared():
+    first, second = islice(train(MLP(4), patients()), 2)
+    assert first == first and first != second
+
+
 def test_history_is_a_tidy_table():
     history = History.of(train(MLP(4), patients(), patients(9, seed=1), Config(3, 8)))
     assert list(history.updates) == ["update", "epoch", "samples_seen", "seconds", "loss"]
@@ -236,6 +316,12 @@ def test_history_is_a_tidy_table():
     best = history.epochs["validation_loss"].idxmin()
     assert history.best_epoch == best + 1
     assert history.best_validation_loss == history.epochs["validation_loss"][best]
+
+
+def test_a_change_to_the_losses_does_not_change_the_history():
+    history = History.of(train(MLP(4), patients(), None, Config(1, 8)))
+    history.losses.clear()
+    assert len(history.losses) == len(history.updates) == 7
 
 
 def test_history_of_nothing_and_without_validation():

@@ -60,6 +60,10 @@ def write_truncated(path):
         (lambda path: path.write_bytes(pickle.dumps(Evil())), "holds more than weights"),
         (lambda path: torch.save({"layers.0.weight": Evil()}, path), "holds more than weights"),
         (lambda path: torch.save([1, 2], path), "no weights by name"),
+        (lambda path: torch.save(MLP(4, seed=2).state_dict() | {"epoch": 3}, path), "no weights by name"),
+        (lambda path: torch.save({0: torch.zeros(2)}, path), "no weights by name"),
+        (lambda path: path.write_bytes(b"\x80\x02}q\x00X"), "damaged or no file of weights|holds more than weights"),
+        (lambda path: path.write_bytes(b"\x80\x02."), "damaged or no file of weights|holds more than weights"),
         (lambda path: save_weights(MLP(5), path), "of another model: layers.0.weight"),
         (lambda path: save_weights(MLP(4, (64, 8)), path), "of another model"),
     ],
@@ -90,3 +94,12 @@ def test_a_failed_save_leaves_the_former_file(tmp_path, monkeypatch):
     with pytest.raises(LessonError, match="No space left"):
         save_weights(MLP(4, seed=2), path)
     assert path.read_bytes() == former and os.listdir(tmp_path) == ["weights.pt"]
+
+
+@pytest.mark.fault("one sentence")
+def test_a_place_that_is_no_file_gets_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LessonError, match="could not be written"):
+        save_weights(MLP(4), tmp_path / "file" / "weights.pt")
+    with pytest.raises(LessonError, match="Weights are written to a file, such as"):
+        save_weights(MLP(4), "")
