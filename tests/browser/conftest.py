@@ -79,15 +79,16 @@ class Notebook:
         """Run every cell and wait until the last has ended."""
         self._command("notebook:run-all-cells")
 
-    def run(self, number: int) -> None:
-        """Run one code cell, from 0, and wait until it has ended."""
+    def run(self, *numbers: int) -> None:
+        """Run these cells, from 0, and wait until the last has ended."""
         self.page.evaluate(
-            """async number => {
+            """numbers => {
               const { content } = window.jupyterapp.shell.currentWidget;
               content.deselectAll();
-              content.activeCellIndex = number;
+              content.activeCellIndex = numbers.at(-1);
+              for (const number of numbers) content.select(content.widgets[number]);
             }""",
-            number,
+            numbers,
         )
         self._command("notebook:run-cell")
 

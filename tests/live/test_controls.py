@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 
 from helpers.controls import Control, checkbox, float_slider, int_slider, log_slider, menu, powers_of_two, write_number
@@ -81,3 +84,16 @@ def test_what_cannot_be_is_refused_in_one_sentence(make) -> None:
     with pytest.raises(LessonError) as raised:
         make()
     assert "\n" not in str(raised.value) and str(raised.value).endswith(".")
+
+
+@pytest.mark.fault("one sentence")
+@pytest.mark.parametrize("make", [float_slider, int_slider])
+def test_a_slider_upside_down_is_told_so(make: Callable[..., Control]) -> None:
+    with pytest.raises(LessonError, match="goes from low to high, but 1 is not below 0"):
+        make(1, 0, 1)
+
+
+def test_numpys_whole_numbers_become_pythons() -> None:
+    powers, whole = powers_of_two(np.int64(1), np.int64(8), np.int64(4)), int_slider(np.int64(1), 5, np.int64(3))
+    assert powers.options == (1, 2, 4, 8) and whole.options == (1, 2, 3, 4, 5)
+    assert {type(option) for option in (*powers.options, *whole.options)} == {int}

@@ -224,3 +224,39 @@ def test_movielens_takes_the_menus_place(monkeypatch: pytest.MonkeyPatch) -> Non
     assert play.runs.iloc[0]["best_loss"] < 0.860  # reference: 0.8557 after 3 epochs
     assert play._picture.floor is None and np.isfinite(play.runs.iloc[0]["best_loss"])
     play.close()
+
+
+@pytest.fixture
+def on_diabetes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Playground]:
+    monkeypatch.setenv("EPOCH_SYNC", "1")
+    part = playground("diabetes", num_epochs=1)
+    yield part
+    part.close()
+
+
+def test_diabetes_is_the_menus_own(on_diabetes: Playground) -> None:
+    play = on_diabetes
+    assert play.values["data"] == "diabetes" and play.runs["data"].tolist() == ["diabetes"]
+    play.set(data="embedded", batch_size=8192)
+    assert play.runs["parameters"].iloc[-1] == 3_000 * 51  # and MovieLens is still MovieLens
+    assert play._movielens == "ml-latest-small"
+
+
+@pytest.mark.fault("one sentence, before a button is there")
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"batch": 32}, "no control 'batch'"), ({"learning_rate": 0.0123}, "learning_rate has no 0.0123")],
+)
+def test_an_experiment_is_checked_when_it_is_made(on_diabetes: Playground, settings: dict, words: str) -> None:
+    with pytest.raises(LessonError, match=words):
+        experiment(on_diabetes, {"fine": {"seed": 1}, "wrong": settings})
+
+
+def test_a_run_without_a_best_epoch_leaves_the_others_whole(on_diabetes: Playground) -> None:
+    play, wild = on_diabetes, {"data": "diabetes", "optimizer": "SGD", "learning_rate": 10, "batch_size": 32}
+    play._rows.clear()
+    table = experiment(play, {"wild": wild})._run_all()
+    assert table.loc["wild", "best epoch"] == "–"
+    play.set(learning_rate=0.001)
+    assert play.runs["best_epoch"].isna().tolist() == [True, False] and play.runs["best_epoch"].iloc[1] > 0
+    assert play.runs["best_epoch"].dtype == "Int64"

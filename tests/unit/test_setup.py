@@ -1,5 +1,6 @@
 """`make` sets up .venv once, says what is wrong in one sentence, and mends what was interrupted."""
 
+import http.client
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -161,7 +163,7 @@ def test_lab_serves_the_first_notebook(tmp_path: Path) -> None:
         try:
             address = wait_for_address(log, server)
             assert "/lab/tree/notebooks/01_" in address or not list((ROOT / "notebooks").glob("01_*"))
-            with urllib.request.urlopen(address, timeout=30) as page:
+            with patient_open(address, server) as page:
                 assert page.status == 200
             notebook = urllib.parse.urlsplit(address).path.removeprefix("/lab/tree/")
             contents = f"http://127.0.0.1:{port}/api/contents/{notebook}?content=0&token=x"
@@ -170,6 +172,18 @@ def test_lab_serves_the_first_notebook(tmp_path: Path) -> None:
         finally:
             server.terminate()
             server.wait(timeout=30)
+
+
+def patient_open(address: str, server: subprocess.Popen) -> http.client.HTTPResponse:
+    """The page; on a busy machine JupyterLab may print its address a moment before it listens there."""
+    for _ in range(300):
+        try:
+            return urllib.request.urlopen(address, timeout=60)
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError) or server.poll() is not None:
+                raise
+            time.sleep(0.1)
+    raise TimeoutError(address)
 
 
 def wait_for_address(log: Path, server: subprocess.Popen) -> str:
