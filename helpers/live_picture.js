@@ -1,6 +1,8 @@
 // A picture in two parts: a PNG file that stands still, and over it lines that grow.
 // The file is decoded before anything is drawn, so the reader never sees one part without the other.
 
+const PIECE = 16;  // lines between two places
+
 function same(bytes, others) {
   if (bytes.byteLength !== others.byteLength) return false;
   for (let place = 0; place < bytes.byteLength; place++) {
@@ -14,38 +16,46 @@ const decode = (bytes) => createImageBitmap(new Blob([bytes], { type: "image/png
 // x and y in turn; copied, for in a message they may begin at any byte.
 const numbers = (bytes) => new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
 
+// In pieces: as one path a line that crosses itself hundreds of times takes the browser 30 ms, so it takes 4.
 function trace(context, places) {
-  let drawing = false;
-  for (let at = 0; at < places.length; at += 2) {
-    const [x, y] = [places[at], places[at + 1]];
-    if (drawing) context.lineTo(x, y);
-    else context.moveTo(x, y);
-    drawing = Number.isFinite(y);  // a gap where there is no loss
+  let walked = 0;
+  for (let start = 0; start < places.length; start += 2 * PIECE) {
+    context.lineDashOffset = walked;
+    context.beginPath();
+    const end = Math.min(start + 2 * PIECE, places.length - 2);
+    let last = null;
+    for (let at = start; at <= end; at += 2) {
+      const [x, y] = [places[at], places[at + 1]];
+      if (last && Number.isFinite(y)) {
+        context.lineTo(x, y);
+        walked += Math.hypot(x - last[0], y - last[1]);
+      } else {
+        context.moveTo(x, y);
+      }
+      last = Number.isFinite(y) ? [x, y] : null;  // a gap where there is no loss
+    }
+    context.stroke();
   }
 }
 
 function mark(context, places, outline) {
+  context.beginPath();
   for (let at = 0; at < places.length; at += 2) {
     if (!Number.isFinite(places[at + 1])) continue;
     context.moveTo(places[at] + outline[0][0], places[at + 1] + outline[0][1]);
     for (const [x, y] of outline.slice(1)) context.lineTo(places[at] + x, places[at + 1] + y);
     context.closePath();
   }
+  context.fill();
+  context.stroke();
 }
 
 function draw_line(context, { color, opacity, width, dash, outline }, places) {
   Object.assign(context, { strokeStyle: color, fillStyle: color, globalAlpha: opacity, lineWidth: width });
+  context.lineJoin = outline.length ? "miter" : "bevel";
   context.setLineDash(dash);
-  context.beginPath();
-  if (outline.length) {
-    context.lineJoin = "miter";
-    mark(context, places, outline);
-    context.fill();
-  } else {
-    context.lineJoin = "round";
-    trace(context, places);
-  }
-  context.stroke();
+  if (outline.length) mark(context, places, outline);
+  else trace(context, places);
 }
 
 function render({ model, el }) {
