@@ -1,6 +1,6 @@
 """Live parts of a notebook: move a slider, and the old run is gone and the new curve is growing.
 
-Training runs as a task on the kernel's own event loop, a slice of some 50 ms at a time, so between two slices the
+Training runs as a task on the kernel's own event loop, a slice of some 30 ms at a time, so between two slices the
 kernel hears the sliders: the newest values win, and the run that they replace ends within its slice. Where no event
 loop is running (a plain script), or with EPOCH_SYNC=1 in the environment (tests, refreshed outputs), the same code runs
 to its end in place and errors are raised.
@@ -45,7 +45,7 @@ __all__ = [
 ]  # fmt: skip
 
 FIRST_SLICE = 0.002  # seconds of training before the first frame of a run
-SLICE = 0.055  # seconds of training between two looks at the sliders, at most
+SLICE = 0.03  # seconds of training between two looks at the sliders, at most
 FRAME = 0.055  # seconds between two frames, at least
 DRAWING = 0.2  # share of the time that goes into drawing, as a rule at most
 WORDS = 0.12  # seconds between two lines of progress, at least: every message costs the page time
