@@ -82,6 +82,7 @@ def int_slider(
         for name, number in (("low", low), ("high", high), ("value", value))
     )
     step = positive_int("step", step)
+    _check_ends(low, high)
     return _slider([*_stops(low, high, step), high, value], low, high, value, tip, unit, label)
 
 
@@ -132,7 +133,6 @@ def _check_ends(low: float, high: float) -> None:
 
 
 def _stops(low: float, high: float, step: float) -> list[float]:
-    _check_ends(low, high)
     count = math.floor((high - low) / step + 1e-9) + 1
     if count > MOST_STOPS:
         raise LessonError(f"A slider has at most {MOST_STOPS:,} steps: give a step larger than {step}.")

@@ -12,7 +12,8 @@ class LessonError(ValueError):
     """A mistake that can be put right: the message says what was wrong and what would be right."""
 
 
-def _is_whole(value: object) -> bool:
+def is_whole(value: object) -> bool:
+    """Whether `value` is a whole number by its type: 3 and not 3.0 or True."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
@@ -26,7 +27,7 @@ def positive_int(name: str, value: object, hint: str = "") -> int:
 
     Raises `LessonError` for anything else, True and 64.0 too.
     """
-    if not _is_whole(value) or value < 1:
+    if not is_whole(value) or value < 1:
         counted = f" ({hint})" if hint else ""
         raise LessonError(f"{name} must be a whole number of 1 or more{counted}, such as 1 or 64; you gave {value!r}.")
     return int(value)
@@ -34,7 +35,7 @@ def positive_int(name: str, value: object, hint: str = "") -> int:
 
 def seed_number(name: str, value: object) -> int:
     """`value` as an int that PyTorch, NumPy and scikit-learn all take for a seed. Raises `LessonError` for others."""
-    if not _is_whole(value) or not 0 <= value <= LARGEST_SEED:
+    if not is_whole(value) or not 0 <= value <= LARGEST_SEED:
         raise LessonError(f"{name} must be a whole number from 0 to {LARGEST_SEED:,}, such as 42; you gave {value!r}.")
     return int(value)
 
@@ -55,7 +56,7 @@ def number_from_zero(name: str, value: object) -> float:
 
 def finite_number(name: str, value: object, *, whole: bool = False) -> float:
     """`value` as it is if it is a number, negative or not; with `whole` only 3 and not 3.0. Raises `LessonError`."""
-    if not (_is_whole if whole else _is_finite)(value):
+    if not (is_whole if whole else _is_finite)(value):
         kind = "a whole number, such as 3" if whole else "a number, such as 0.5"
         raise LessonError(f"{name} must be {kind}; you gave {value!r}.")
     return value

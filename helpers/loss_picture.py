@@ -347,7 +347,8 @@ class LossPicture:
 
     def _draw_legend(self) -> None:
         """Draw the legend, which takes a third of the time of a background, or copy it if it is as it was."""
-        handles = {name: tuple(stroke.line() for stroke in strokes) for name, strokes in LEGEND.items()}
+        lines = dict(zip(STROKES, self._lines, strict=True))
+        handles = {name: tuple(lines[stroke] for stroke in strokes) for name, strokes in LEGEND.items()}
         if self._floor:
             handles["noise floor"] = self._floor
         if self._earlier_lines:

@@ -299,11 +299,11 @@ class Experiment:
             self.press(name)
             run = self._playground.runs.iloc[-1]
             # More digits would depend on the CPU, all the more where a run goes wild.
-            losses = {
-                LABELS[kind]: f"{run[kind]:,.{3 if run[kind] < 1.5 else 2}f}" for kind in ("best_loss", "last_loss")
+            losses = {kind: ",.3f" if run[kind] < 1.5 else ",.2f" for kind in ("best_loss", "last_loss")}
+            formats = losses | dict.fromkeys(("best_epoch", "updates", "parameters"), ",")
+            rows[name] = {
+                LABELS[kind]: "–" if pd.isna(run[kind]) else format(run[kind], how) for kind, how in formats.items()
             }
-            counts = {LABELS[kind]: f"{run[kind]:,}" for kind in ("best_epoch", "updates", "parameters")}
-            rows[name] = {label: "–" if text in ("nan", "<NA>") else text for label, text in (losses | counts).items()}
         return pd.DataFrame(rows).T
 
     def _as_widget(self) -> ipywidgets.Widget:

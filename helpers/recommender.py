@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 from torch import Tensor
 
 from helpers.data import Ratings, Truth
-from helpers.errors import LessonError, positive_int, positive_number
+from helpers.errors import LessonError, is_whole, positive_int, positive_number
 from helpers.models import CollaborativeFilter
 
 # ---------------------------------------------------------------------------------------- recommending
@@ -66,7 +66,7 @@ def _row(kind: str, row: object, num_rows: int) -> int:
 
 
 def _is_row(row: object, num_rows: int) -> bool:
-    return isinstance(row, Integral) and not isinstance(row, bool) and 0 <= row < num_rows
+    return is_whole(row) and 0 <= row < num_rows
 
 
 def _plain(value: object) -> object:

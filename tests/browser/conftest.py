@@ -239,10 +239,12 @@ def notebooks_in(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook]
             page.wait_for_selector(".jp-CodeCell", timeout=PATIENCE)
         return notebook
 
-    yield open_one
-    for notebook in opened:
-        notebook.shutdown()
-        notebook.page.close()
+    try:
+        yield open_one
+    finally:
+        for notebook in opened:
+            notebook.shutdown()
+            notebook.page.close()
 
 
 @pytest.fixture
