@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from helpers.errors import LessonError, positive_int
+from helpers.checks import LessonError, positive_int
 
 
 def best_device(name: str | None = None) -> torch.device:

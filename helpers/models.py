@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from helpers.errors import LessonError, positive_int, seed_number
+from helpers.checks import LessonError, positive_int, seed_number
 
 if TYPE_CHECKING:
     from helpers.data import Ratings, Samples

@@ -15,8 +15,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold, cross_val_predict
 from torch import Tensor
 
+from helpers.checks import LessonError, is_whole, positive_int, positive_number
 from helpers.data import Ratings, Truth
-from helpers.errors import LessonError, is_whole, positive_int, positive_number
 from helpers.models import CollaborativeFilter
 
 # ---------------------------------------------------------------------------------------- recommending

@@ -24,9 +24,9 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from helpers.checks import LessonError, positive_int
 from helpers.data import Samples
 from helpers.devices import available_cores
-from helpers.errors import LessonError, positive_int
 from helpers.models import MLP, CollaborativeFilter
 from helpers.training import Config, History, predict, train
 

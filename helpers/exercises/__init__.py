@@ -16,7 +16,7 @@ from importlib import import_module
 
 import numpy as np
 
-from helpers.errors import LessonError, did_you_mean
+from helpers.checks import LessonError, did_you_mean
 
 NOTEBOOKS = (1, 2, 3, 4, 5)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from helpers.errors import LessonError
+from helpers.checks import LessonError
 from helpers.exercises import Judge, Reply, choice, function, numbers
 from helpers.exercises import number as one_number
 

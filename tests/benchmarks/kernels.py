@@ -15,7 +15,7 @@ from jupyter_client import BlockingKernelClient, KernelManager
 from tests.benchmarks.measuring import Row
 
 # 47,000 updates a run: all kernels train all the time, and so are busier than a class ever is.
-OPEN = "from helpers.playground import playground\nlive = playground(num_epochs=30, batch_size=64)\nlive"
+OPEN = "from helpers.live import playground\nlive = playground(num_epochs=30, batch_size=64)\nlive"
 SECONDS_TO_START = 300
 SLIDER, STARTING = "learning rate", "starting"
 

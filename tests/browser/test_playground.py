@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
-IMPORTS = "from helpers.playground import experiment, playground"
+IMPORTS = "from helpers.live import experiment, playground"
 PLAY = "play = playground(num_epochs=2)\nplay"
 TRY = 'experiment(play, {"two numbers": {"embedding_dim": 2}, "patients": {"data": "diabetes"}})'
 

@@ -23,10 +23,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers import downloads, movielens
-from helpers.data import load_ratings
-from helpers.downloads import Archive
-from helpers.errors import LessonError
+from helpers.checks import LessonError
+from helpers.data import downloads, load_ratings, movielens
+from helpers.data.downloads import Archive
 
 ROWS = "".join(f"{row % 50 + 1}\t{row // 50 + 1}\t{row % 5 + 1}\t{row}\n" for row in range(4_000))
 
@@ -326,7 +325,7 @@ def start(cache: Path, mirror: str) -> subprocess.Popen:
     """Another process that loads the same set."""
     digest = hashlib.sha256(GOOD).hexdigest()
     code = (
-        "from helpers import movielens\n"
+        "from helpers.data import movielens\n"
         f"movielens.SETS['ml-100k'] = movielens.Archive('ml-100k.zip', {len(GOOD)}, '{digest}')\n"
         f"print(len(movielens.load('ml-100k', {str(cache)!r}, {mirror!r}).ratings))"
     )

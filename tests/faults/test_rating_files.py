@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers.checks import LessonError
 from helpers.data import load_ratings
-from helpers.errors import LessonError
 from tests.faults.test_downloads import make_zip
 from tests.unit.test_movielens import CSV, CSV_FORMAT, DAT, FORMAT_1M, FORMAT_100K, U_DATA, one_sentence, write_folder
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.controls import float_slider, int_slider, log_slider, powers_of_two
-from helpers.errors import LessonError
+from helpers.checks import LessonError
 from helpers.live import LivePicture, LiveTraining, live_picture, live_training
+from helpers.live.controls import float_slider, int_slider, log_slider, powers_of_two
+from helpers.live.playground import CONTROLS, playground
 from helpers.models import MLP
-from helpers.playground import CONTROLS, playground
 from helpers.training import Config, History, train
 from tests.unit.test_training import patients
 

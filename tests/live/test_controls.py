@@ -7,8 +7,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from helpers.controls import Control, checkbox, float_slider, int_slider, log_slider, menu, powers_of_two, write_number
-from helpers.errors import LessonError
+from helpers.checks import LessonError
+from helpers.live.controls import (
+    Control,
+    checkbox,
+    float_slider,
+    int_slider,
+    log_slider,
+    menu,
+    powers_of_two,
+    write_number,
+)
 
 
 def value(control: Control) -> object:

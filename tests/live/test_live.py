@@ -19,9 +19,9 @@ import pytest
 import torch
 from PIL import Image
 
-from helpers import live_worker
-from helpers.errors import LessonError
-from helpers.live import FIRST_SLICE, SLICE, LiveTraining, Run, int_slider, live_picture, live_training, log_slider
+from helpers.checks import LessonError
+from helpers.live import LiveTraining, int_slider, live_picture, live_training, log_slider, worker
+from helpers.live.part import FIRST_SLICE, SLICE, Run
 from helpers.training import History, Progress, early_stopping
 
 EPOCHS = 4
@@ -80,7 +80,7 @@ def not_synchronous(monkeypatch: pytest.MonkeyPatch) -> None:
 def leaves_nothing_open() -> Iterator[None]:
     yield
     ipywidgets.Widget.close_all()
-    live_worker._parts.clear()
+    worker._parts.clear()
 
 
 # ---------------------------------------------------------------------------------------------------- synchronous
@@ -332,7 +332,7 @@ def test_an_error_is_shown_with_its_place_and_the_next_move_recovers() -> None:
         await ended(live)
         assert live._view.error == "RuntimeError: six is <too> many" and not live._view.running
         assert 'raise RuntimeError("six is <too> many")' in live._view.traceback
-        assert "helpers/live.py" not in live._view.traceback
+        assert "helpers/live/part.py" not in live._view.traceback
         live.set(value=5)
         await ended(live)
         assert live._view.error == live._view.traceback == "" and len(live.history) == 40
@@ -390,7 +390,7 @@ def test_a_run_keeps_the_context_of_the_cell_that_shows_it() -> None:
 @pytest.mark.fault("one live part; the former one gives its memory back")
 def test_running_a_cell_again_retires_its_former_self(monkeypatch: pytest.MonkeyPatch) -> None:
     parent = {"header": {"msg_id": "1"}, "metadata": {"cellId": "cell"}, "content": {"code": "live"}}
-    monkeypatch.setattr(live_worker, "get_ipython", lambda: types.SimpleNamespace(get_parent=lambda: parent))
+    monkeypatch.setattr(worker, "get_ipython", lambda: types.SimpleNamespace(get_parent=lambda: parent))
 
     async def scenario() -> None:
         runs, live, widgets = Runs(2000), None, len(ipywidgets.widgets.widget._instances)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox, IdentityTransform
 from PIL import Image
 
-from helpers.loss_picture import (
+from helpers.live.loss_picture import (
     FAR,
     HEIGHT,
     LEGEND,
@@ -227,7 +227,7 @@ def test_what_is_drawn_ahead_is_what_the_next_run_finds(monkeypatch: pytest.Monk
 
 
 def on_the_page(picture: LossPicture, base: np.ndarray, lines: tuple[bytes, ...]) -> np.ndarray:
-    """What `live_picture.js` does with a frame, done by matplotlib: lines in pixels over a bitmap."""
+    """What `picture.js` does with a frame, done by matplotlib: lines in pixels over a bitmap."""
     figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=200)
     canvas, (left, top, width, height) = FigureCanvasAgg(figure), picture.inside
     canvas.draw()

@@ -10,11 +10,18 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers import playground as module
-from helpers.errors import LessonError
-from helpers.loss_picture import LossPicture
+from helpers.checks import LessonError
+from helpers.live.loss_picture import LossPicture
+from helpers.live.playground import (
+    CONTROLS,
+    Playground,
+    experiment,
+    load_task,
+    num_parameters,
+    playground,
+    training_bytes,
+)
 from helpers.models import CollaborativeFilter
-from helpers.playground import CONTROLS, Playground, experiment, num_parameters, playground, training_bytes
 from helpers.training import Config, History, make_optimizer, train
 
 QUICK = {"num_epochs": 2, "batch_size": 8192}
@@ -29,7 +36,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[Playground]:
 
 
 def test_it_is_the_course_loop(play: Playground) -> None:
-    task = module.load_task("embedded", 0.2, 42)
+    task = load_task("embedded", 0.2, 42)
     model = CollaborativeFilter(*task.num_rows, 50, mean=task.train.targets.mean().item())
     history = History.of(train(model, task.train, task.validation, Config(**QUICK)))
     run = play.runs.loc[1]

@@ -121,7 +121,7 @@ def laid_over(colour: str, ground: str) -> str:
 
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_the_live_views_words_can_be_read(name: str) -> None:
-    css, colours = (ROOT / "helpers/live_view.css").read_text(encoding="utf-8"), theme(name)
+    css, colours = (ROOT / "helpers/live/view.css").read_text(encoding="utf-8"), theme(name)
     used = set(re.findall(r"(?:--quiet|[^-]color): var\((--jp-[\w-]+)", css))
     assert len(used) == 2  # quiet words and errors; everything else keeps the page's own colour
     ground = colours["--jp-layout-color0"]

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from helpers.data import Ratings, Samples, _number, load_diabetes, load_ratings, split, standardise
-from helpers.errors import LessonError
+from helpers.checks import LessonError
+from helpers.data import Ratings, Samples, load_diabetes, load_ratings, split, standardise
+from helpers.data.ratings import _number
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from helpers import devices
+from helpers.checks import LessonError
 from helpers.devices import available_cores, best_device, choose_threads
-from helpers.errors import LessonError
 
 
 @pytest.fixture

@@ -12,12 +12,11 @@ import nbformat
 import pytest
 import torch
 
-from helpers import distributed
+from helpers import data_parallel
+from helpers.checks import LessonError
 from helpers.data import Samples
-from helpers.errors import LessonError
 from helpers.models import MLP, CollaborativeFilter
-from helpers.training import Config, History, train
-from helpers.weights import BestWeights, load_weights
+from helpers.training import BestWeights, Config, History, load_weights, train
 
 ROOT = Path(__file__).resolve().parents[2]
 NUM_USERS, NUM_MOVIES = 30, 40
@@ -40,7 +39,7 @@ def collaborative_filter() -> CollaborativeFilter:
 @pytest.mark.parametrize("workers", [2, 3])
 def test_shares_are_the_batch_and_their_weights_add_up_to_one(size, workers):
     samples, batch = ratings(), torch.arange(100, 100 + size)
-    parts = [distributed.Shares(samples, rank, workers) for rank in range(workers)]
+    parts = [data_parallel.Shares(samples, rank, workers) for rank in range(workers)]
     targets = [part[batch][1][: part.size] for part in parts]
     assert sorted(torch.cat(targets).tolist()) == sorted(samples.targets[batch].tolist())
     assert sum(part.weight for part in parts) == pytest.approx(1)
@@ -50,36 +49,40 @@ def test_shares_are_the_batch_and_their_weights_add_up_to_one(size, workers):
 def test_without_torchrun_it_is_the_course_loop():
     runs = [
         History.of(loop(collaborative_filter(), ratings(), config=Config(num_epochs=2)))
-        for loop in (train, distributed.train)
+        for loop in (train, data_parallel.train)
     ]
     assert runs[0].losses == runs[1].losses
-    assert (distributed.rank(), distributed.num_workers(), distributed.start().type) == (0, 1, distributed.start().type)
+    assert (data_parallel.rank(), data_parallel.num_workers(), data_parallel.start().type) == (
+        0,
+        1,
+        data_parallel.start().type,
+    )
 
 
 @pytest.mark.parametrize(("platform", "loopback"), [("linux", "lo"), ("darwin", "lo0"), ("win32", None)])
 def test_the_loopback_interface_is_named_where_its_name_is_known(monkeypatch, platform, loopback):
     monkeypatch.delenv("GLOO_SOCKET_IFNAME", raising=False)
     monkeypatch.setattr(sys, "platform", platform)
-    assert distributed._environment().get("GLOO_SOCKET_IFNAME") == loopback
+    assert data_parallel._environment().get("GLOO_SOCKET_IFNAME") == loopback
 
 
 def test_shares_are_checked_as_samples_are(monkeypatch):
-    monkeypatch.setattr(distributed, "num_workers", lambda: 2)
-    distributed.train(collaborative_filter(), ratings())
+    monkeypatch.setattr(data_parallel, "num_workers", lambda: 2)
+    data_parallel.train(collaborative_filter(), ratings())
     with pytest.raises(LessonError, match="training set"):
-        distributed.train(MLP(5), ratings())
+        data_parallel.train(MLP(5), ratings())
 
 
 def test_the_sum_is_refused(monkeypatch):
-    monkeypatch.setattr(distributed, "num_workers", lambda: 2)
+    monkeypatch.setattr(data_parallel, "num_workers", lambda: 2)
     with pytest.raises(LessonError, match="mean"):
-        distributed.train(collaborative_filter(), ratings(), config=Config(reduction="sum"))
+        data_parallel.train(collaborative_filter(), ratings(), config=Config(reduction="sum"))
 
 
 @pytest.mark.parametrize("workers", [0, 1.5, "2"])
 def test_a_number_of_workers_that_cannot_be_is_refused_before_any_work(workers):
     with pytest.raises(LessonError, match="number"):
-        distributed.launch(print, workers)
+        data_parallel.launch(print, workers)
 
 
 # ---------------------------------------------------------------------------------------- in two
@@ -87,18 +90,18 @@ def test_a_number_of_workers_that_cannot_be_is_refused_before_any_work(workers):
 
 @pytest.fixture(scope="module")
 def workers():
-    with distributed.Workers(2) as workers:
+    with data_parallel.Workers(2) as workers:
         yield workers
 
 
 def train_all(cases):
     """In a worker: train each case, and hand back its history and weights."""
-    from helpers import distributed
+    from helpers import data_parallel
     from helpers.training import History
 
     results = []
     for model, train_set, validation_set, config in cases:
-        history = History.of(distributed.train(model, train_set, validation_set, config))
+        history = History.of(data_parallel.train(model, train_set, validation_set, config))
         results.append((history.epochs.drop(columns="seconds"), model.state_dict()))
     return results
 
@@ -131,12 +134,12 @@ def compare_with_pytorch(model, batch):
 
     from torch.nn.parallel import DistributedDataParallel
 
-    from helpers import distributed
+    from helpers import data_parallel
 
-    shares = distributed.Shares(batch, distributed.rank(), distributed.num_workers())
+    shares = data_parallel.Shares(batch, data_parallel.rank(), data_parallel.num_workers())
     inputs, targets = shares[torch.arange(len(batch))]
     gradients = []
-    for wrap in (DistributedDataParallel, lambda copied: distributed.average_gradients(copied, shares) and copied):
+    for wrap in (DistributedDataParallel, lambda copied: data_parallel.average_gradients(copied, shares) and copied):
         copied = copy.deepcopy(model)
         wrapped = wrap(copied)  # kept: PyTorch's wrapper does its work only while it lives
         (wrapped(inputs) - targets).square().mean().backward()
@@ -154,22 +157,21 @@ def lose_worker_1(model, samples, path, epoch):
     import os
     import signal
 
-    from helpers import distributed
-    from helpers.training import Config
-    from helpers.weights import BestWeights
+    from helpers import data_parallel
+    from helpers.training import BestWeights, Config
 
     best, config = BestWeights(model), Config(num_epochs=9, batch_size=100, learning_rate=0.01)
-    for progress in best.watch(distributed.train(model, samples, samples, config)):
-        if distributed.rank() == 0 and progress.epoch_ended and best.epoch == progress.epoch:
+    for progress in best.watch(data_parallel.train(model, samples, samples, config)):
+        if data_parallel.rank() == 0 and progress.epoch_ended and best.epoch == progress.epoch:
             best.save(path)
-        if distributed.rank() == 1 and progress.epoch == epoch:
+        if data_parallel.rank() == 1 and progress.epoch == epoch:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
 def test_a_killed_worker_is_one_sentence_and_the_best_weights_are_kept(tmp_path):
     with pytest.raises(LessonError, match=r"^Worker 1 was killed \(SIGKILL\)[^\n]*\.$"):
-        distributed.launch(
+        data_parallel.launch(
             lose_worker_1, 2, model=collaborative_filter(), samples=ratings(), path=tmp_path / "best", epoch=3
         )
     kept, model = collaborative_filter(), collaborative_filter()
@@ -206,7 +208,7 @@ def test_the_script_in_the_notebook_runs_alone_and_with_others(tmp_path):
     script.write_text(re.search(r"```python\n(.*?)```", cell.source, re.DOTALL)[1], encoding="utf-8")
     said = [
         subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-        for command in ([sys.executable, script], distributed.command(2, str(script)))
+        for command in ([sys.executable, script], data_parallel.command(2, str(script)))
     ]
     assert said[0].splitlines() == said[1].splitlines()
     assert [line.split(":")[0] for line in said[1].splitlines()] == ["epoch 1", "epoch 2", "epoch 3"]
@@ -216,11 +218,11 @@ def test_the_script_in_the_notebook_runs_alone_and_with_others(tmp_path):
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
 def test_workers_end_with_the_process_that_started_them(tmp_path):
     script = (
-        "import sys, time; from pathlib import Path; from helpers import distributed\n"
+        "import sys, time; from pathlib import Path; from helpers import data_parallel\n"
         "def wait(folder):\n"
         "    import os, time; from pathlib import Path\n"
         "    Path(folder, str(os.getpid())).touch(); time.sleep(600)\n"
-        "distributed.launch(wait, folder=sys.argv[1])\n"
+        "data_parallel.launch(wait, folder=sys.argv[1])\n"
     )
     launcher = subprocess.Popen([sys.executable, "-c", script, tmp_path], cwd=ROOT)
     _until(lambda: len(list(tmp_path.iterdir())) == 2, seconds=90)

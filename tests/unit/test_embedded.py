@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import embedded
-from helpers.data import load_ratings, split
+from helpers.data import embedded, load_ratings, split
 from helpers.models import CollaborativeFilter
 from helpers.training import Config, train
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from helpers.errors import (
+from helpers.checks import (
     LessonError,
     number_from_zero,
     one_of,

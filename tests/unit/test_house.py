@@ -23,7 +23,7 @@ TABLE = (
     .partition("| | modules |\n|---|---|\n")[2]
     .partition("\n\n")[0]
 )
-LAYER_OF = {name: number for number, line in enumerate(TABLE.splitlines()) for name in re.findall(r"`(\w+)`", line)}
+LAYER_OF = {name: number for number, line in enumerate(TABLE.splitlines()) for name in re.findall(r"`(\w+)/?`", line)}
 MODULES = sorted((ROOT / "helpers").rglob("*.py"))
 
 

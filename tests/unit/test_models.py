@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from helpers import models
+from helpers.checks import LessonError
 from helpers.data import Samples
-from helpers.errors import LessonError
 from helpers.models import MLP, CollaborativeFilter, RatingMLP
 
 ROWS = torch.tensor([[0, 1], [2, 0], [0, 0]])

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import movielens
-from helpers.data import load_ratings, split
-from helpers.errors import LessonError
+from helpers.checks import LessonError
+from helpers.data import load_ratings, movielens, split
 
 CSV = "userId,movieId,rating,timestamp\r\n7,10,3.5,964982703\r\n7,20,5.0,964982704\r\n9,10,0.5,964982705\r\n"
 CSV_MOVIES = (

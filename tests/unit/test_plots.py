@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from helpers import plots
-from helpers.errors import LessonError
+from helpers.checks import LessonError
 from helpers.models import MLP
 from helpers.training import Config, History, train
 from tests.unit.test_training import patients

@@ -9,8 +9,8 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
+from helpers.checks import LessonError
 from helpers.data import Split, load_ratings, split
-from helpers.errors import LessonError
 from helpers.models import CollaborativeFilter
 from helpers.recommender import (
     around,

@@ -13,8 +13,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate, validation_curve
 from sklearn.utils.estimator_checks import check_estimator
 
+from helpers.checks import LessonError
 from helpers.data import load_ratings, split
-from helpers.errors import LessonError
 from helpers.models import CollaborativeFilter
 from helpers.search import (
     RMSE,

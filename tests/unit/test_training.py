@@ -14,9 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import training
+from helpers.checks import LessonError
 from helpers.data import Samples
-from helpers.errors import LessonError
 from helpers.models import MLP, CollaborativeFilter
 from helpers.training import (
     OPTIMIZERS,
@@ -29,6 +28,7 @@ from helpers.training import (
     predict,
     train,
 )
+from helpers.training import loop as training
 
 
 def patients(num_samples=53, num_features=4, seed=0, dtype=torch.float32):

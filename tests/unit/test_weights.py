@@ -7,10 +7,9 @@ import pickle
 import pytest
 import torch
 
-from helpers.errors import LessonError
+from helpers.checks import LessonError
 from helpers.models import MLP
-from helpers.training import Config, evaluate, train
-from helpers.weights import BestWeights, load_weights, save_weights
+from helpers.training import BestWeights, Config, evaluate, load_weights, save_weights, train
 from tests.unit.test_training import patients
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pooch
 import requests
 
-from helpers.errors import LessonError
+from helpers.checks import LessonError
 
 TIMEOUT = 30  # seconds without a byte
 ATTEMPTS = 2

@@ -11,8 +11,8 @@ import anywidget
 import ipywidgets as widgets
 from traitlets import Bool, Bytes, Dict, Float, Tuple, Unicode, observe
 
-from helpers.controls import Control
-from helpers.loss_picture import SHARPNESS
+from helpers.live.controls import Control
+from helpers.live.loss_picture import SHARPNESS
 
 
 def _beside_this_file(name: str) -> str:
@@ -21,23 +21,23 @@ def _beside_this_file(name: str) -> str:
 
 
 class Access(anywidget.AnyWidget):
-    """What ipywidgets leaves out; `live_view.js` adds it to the page.
+    """What ipywidgets leaves out; `view.js` adds it to the page.
 
     Names, units and tips of sliders for screen readers, keys that stay with the controls, and a file to download.
     """
 
-    _esm = _beside_this_file("live_view.js")
-    _css = _beside_this_file("live_view.css")
+    _esm = _beside_this_file("view.js")
+    _css = _beside_this_file("view.css")
 
 
 class Picture(anywidget.AnyWidget):
-    """A picture that changes many times a second and never flickers; `live_picture.js` draws it.
+    """A picture that changes many times a second and never flickers; `picture.js` draws it.
 
     With an `ipywidgets.Image` the kernel would draw and encode the whole picture for every frame, and the page decode
     it: several times the work of the training between two frames.
     """
 
-    _esm = _beside_this_file("live_picture.js")
+    _esm = _beside_this_file("picture.js")
 
     size = Tuple(help="width and height in CSS pixels, and the picture's own pixels in each").tag(sync=True)
     base = Bytes(help="all of the picture, or what stands still in it, as a PNG file").tag(sync=True)

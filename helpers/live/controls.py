@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from helpers.errors import LessonError, finite_number, positive_int, positive_number
+from helpers.checks import LessonError, finite_number, positive_int, positive_number
 
 MOST_STOPS = 2_000
 # Six stops a decade, the numbers people would write down.

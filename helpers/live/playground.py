@@ -13,12 +13,12 @@ import pandas as pd
 import torch
 from IPython.display import display
 
-from helpers.controls import Control, float_slider, int_slider, log_slider, menu, powers_of_two, write_number
+from helpers.checks import LessonError
 from helpers.data import Samples, load_diabetes, load_ratings, split
-from helpers.errors import LessonError
-from helpers.live import LiveTraining, Run
-from helpers.live_worker import retire_former
-from helpers.loss_picture import LossPicture
+from helpers.live.controls import Control, float_slider, int_slider, log_slider, menu, powers_of_two, write_number
+from helpers.live.loss_picture import LossPicture
+from helpers.live.part import LiveTraining, Run
+from helpers.live.worker import retire_former
 from helpers.models import MLP, CollaborativeFilter
 from helpers.plots import in_metric
 from helpers.training import Config, Progress, train

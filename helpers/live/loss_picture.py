@@ -22,8 +22,8 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import AutoLocator, FuncFormatter, MaxNLocator, NullLocator
 from PIL import Image
 
-from helpers.controls import write_number
-from helpers.errors import one_of
+from helpers.checks import one_of
+from helpers.live.controls import write_number
 from helpers.plots import BEST, FLOOR, METRICS, TRAIN, VALIDATION, X_AXES, in_metric
 from helpers.training import History, Progress
 

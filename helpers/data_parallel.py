@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from helpers import training
-from helpers.errors import LessonError, positive_int
+from helpers.checks import LessonError, positive_int
 from helpers.training import Config, Progress
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class Workers:
         with (self._folder / REPORT).open("w") as report:
             # The pipe at their standard input breaks when this process ends: see _end_with_the_launcher.
             self._process = subprocess.Popen(
-                command(self.number, "-m", "helpers.distributed", str(self._folder)),
+                command(self.number, "-m", "helpers.data_parallel", str(self._folder)),
                 env=_environment(),
                 stdin=subprocess.PIPE,
                 stdout=report,

@@ -20,11 +20,18 @@ from typing import Any, ClassVar
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from helpers.controls import Control, checkbox, float_slider, int_slider, log_slider, menu, powers_of_two, write_number
-from helpers.errors import LessonError
-from helpers.live_view import View
-from helpers.live_worker import Worker, retire_former, running_loop
-from helpers.loss_picture import (
+from helpers.checks import LessonError
+from helpers.live.controls import (
+    Control,
+    checkbox,
+    float_slider,
+    int_slider,
+    log_slider,
+    menu,
+    powers_of_two,
+    write_number,
+)
+from helpers.live.loss_picture import (
     HEIGHT,
     POINTS_PER_INCH,
     SHARPNESS,
@@ -36,6 +43,8 @@ from helpers.loss_picture import (
     release,
     snapshot,
 )
+from helpers.live.view import View
+from helpers.live.worker import Worker, retire_former, running_loop
 from helpers.plots import X_AXES, in_metric
 from helpers.training import History, Progress, is_finite
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from helpers.errors import LessonError
-from helpers.training import Progress, is_finite
+from helpers.checks import LessonError
+from helpers.training.loop import Progress, is_finite
 
 
 class BestWeights:

@@ -12,9 +12,9 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from helpers import embedded, movielens
-from helpers.embedded import Truth
-from helpers.errors import LessonError, one_of, seed_number, share, switch
+from helpers.checks import LessonError, one_of, seed_number, share, switch
+from helpers.data import embedded, movielens
+from helpers.data.embedded import Truth
 
 __all__ = ["Ratings", "Samples", "Split", "Truth", "load_diabetes", "load_ratings", "split", "standardise"]
 

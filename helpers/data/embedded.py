@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers.titles import invent_titles
+from helpers.data.titles import invent_titles
 
 NUM_USERS, NUM_MOVIES, NUM_RATINGS = 1_000, 2_000, 125_000
 SEED = 42

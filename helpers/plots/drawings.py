@@ -17,7 +17,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
-from helpers.errors import LessonError, one_of
+from helpers.checks import LessonError, one_of
 from helpers.training import History, is_finite
 
 # Okabe & Ito (2008), "Color universal design": eight colours that colour-blind readers tell apart. Green and red are

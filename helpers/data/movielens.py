@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from helpers.downloads import Archive, fetch, open_archive
-from helpers.errors import LessonError, did_you_mean
+from helpers.checks import LessonError, did_you_mean
+from helpers.data.downloads import Archive, fetch, open_archive
 
 HOME = "https://files.grouplens.org/datasets/movielens"
 SETS = {

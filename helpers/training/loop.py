@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from helpers.errors import LessonError, number_from_zero, one_of, positive_int, positive_number, seed_number, switch
+from helpers.checks import LessonError, number_from_zero, one_of, positive_int, positive_number, seed_number, switch
 
 if TYPE_CHECKING:
     from helpers.data import Samples
