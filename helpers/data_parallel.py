@@ -120,13 +120,11 @@ def train(
     the mean over the worker's own share. `batch_size` counts the samples of all workers together.
 
     Raises:
-        LessonError: as `helpers.training.train()`, and for reduction "sum", which is not averaged.
+        LessonError: as `helpers.training.train()`.
     """
     config = Config() if config is None else config
     if num_workers() == 1:
         return training.train(model, train_set, validation_set, config)
-    if config.reduction != "mean":
-        raise LessonError('Workers average their gradients: use reduction="mean".')
     shares = Shares(train_set, rank(), num_workers())
     return _with_everyones_loss(model, shares, training.train(model, shares, validation_set, config))
 

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from helpers.checks import LessonError
-from helpers.training.loop import Progress, is_finite
+from helpers.training.config import Progress
+from helpers.training.history import is_finite
 
 
 class BestWeights:

@@ -73,12 +73,6 @@ def test_shares_are_checked_as_samples_are(monkeypatch):
         data_parallel.train(MLP(5), ratings())
 
 
-def test_the_sum_is_refused(monkeypatch):
-    monkeypatch.setattr(data_parallel, "num_workers", lambda: 2)
-    with pytest.raises(LessonError, match="mean"):
-        data_parallel.train(collaborative_filter(), ratings(), config=Config(reduction="sum"))
-
-
 @pytest.mark.parametrize("workers", [0, 1.5, "2"])
 def test_a_number_of_workers_that_cannot_be_is_refused_before_any_work(workers):
     with pytest.raises(LessonError, match="number"):
@@ -177,7 +171,7 @@ def test_a_killed_worker_is_one_sentence_and_the_best_weights_are_kept(tmp_path)
     kept, model = collaborative_filter(), collaborative_filter()
     load_weights(kept, tmp_path / "best")
     best = BestWeights(model)
-    History.of(best.watch(train(model, ratings(), ratings(), Config(2, 100, 0.01))))
+    History.of(best.watch(train(model, ratings(), ratings(), Config(num_epochs=2, batch_size=100, learning_rate=0.01))))
     torch.testing.assert_close(kept.state_dict(), model.state_dict())
     assert list(tmp_path.iterdir()) == [tmp_path / "best"], "nothing half-written is left"
 

@@ -10,7 +10,7 @@ import torch
 from helpers.checks import LessonError
 from helpers.models import MLP
 from helpers.training import BestWeights, Config, evaluate, load_weights, save_weights, train
-from tests.unit.test_training import patients
+from tests.builders import patients
 
 
 def same(a, b):
@@ -20,7 +20,9 @@ def same(a, b):
 def test_the_best_weights_come_back(tmp_path):
     model, validation_set = MLP(4), patients(9, seed=1)
     best = BestWeights(model)
-    for progress in best.watch(train(model, patients(), validation_set, Config(40, 4, 0.1))):
+    for progress in best.watch(
+        train(model, patients(), validation_set, Config(num_epochs=40, batch_size=4, learning_rate=0.1))
+    ):
         last = progress.validation_loss
     assert best.epoch < 40 and best.validation_loss < last
     best.restore()
