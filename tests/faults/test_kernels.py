@@ -107,7 +107,8 @@ def test_a_cell_is_interrupted_while_it_trains(kernel: Kernel) -> None:
 @pytest.mark.fault("KeyboardInterrupt, with the model still fit to train")
 def test_a_whole_history_is_interrupted(kernel: Kernel) -> None:
     kernel.run(SET_UP)
-    source = "model = MLP(10)\nprint('training', flush=True)\nHistory.of(train(model, train_set, None, Config(num_epochs=100_000)))"
+    source = "config = Config(num_epochs=100_000)\nprint('training', flush=True)\n"
+    source += "model = MLP(10)\nHistory.of(train(model, train_set, None, config))"
     assert kernel.run(source, kernel.interrupt)[0] == "KeyboardInterrupt"
     check = (
         "print(all(w.isfinite().all().item() for w in model.parameters()), len(History.of(train(model, train_set))))"
