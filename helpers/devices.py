@@ -13,7 +13,7 @@ from helpers.checks import LessonError, positive_int, shown
 CPU = torch.device("cpu")
 
 
-def best_device(name: str | None = None) -> torch.device:
+def best_device(name: torch.device | str | None = None) -> torch.device:
     """The named device, or the fastest that is there: CUDA, then Apple's MPS, then the CPU.
 
     Raises:
@@ -35,6 +35,11 @@ def best_device(name: str | None = None) -> torch.device:
     if device.type not in available or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
         raise LessonError(f"This machine has no {shown(name)} device: it has {', '.join(available)}.")
     return device
+
+
+def on_cpu_unless(device: torch.device | str | None) -> torch.device:
+    """The CPU, unless a device is named, which must be there: see `best_device`."""
+    return CPU if device is None else best_device(device)
 
 
 class RandomState:

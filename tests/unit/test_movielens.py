@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.checks import LessonError
-from helpers.data import load_ratings, movielens, split
+from helpers.data import files_stamp, load_ratings, movielens, split
 
 CSV = "userId,movieId,rating,timestamp\r\n7,10,3.5,964982703\r\n7,20,5.0,964982704\r\n9,10,0.5,964982705\r\n"
 CSV_MOVIES = (
@@ -89,7 +89,9 @@ def test_ratings_of_your_own_need_no_titles(tmp_path):
 def test_another_file_is_not_the_ratings_beside_it(tmp_path):
     folder = write_folder(tmp_path / "club", CSV_FORMAT)
     (folder / "notes.txt").write_text("ours")
-    with pytest.raises(LessonError, match=r"notes.txt is no ratings file: give a ratings.csv, a zip or a folder\."):
+    with pytest.raises(
+        LessonError, match=r"notes.txt is not a file of ratings: give a ratings.csv, a zip or a folder\."
+    ):
         load_ratings(folder / "notes.txt")
 
 
@@ -102,13 +104,15 @@ BAD_CSV = {
     "gap": (CSV + "9,,4.0,1\n", "The movie_id is missing in row 4"),
     "short row": (CSV + "9,30\n", "The rating is missing in row 4"),
     "long row": (CSV + "9,30,4.0,1,2,3\n", "ratings.csv is not a table"),
-    "word": (CSV + "9,30,good,1\n", "The rating is 'good', which is no number, in row 4"),
+    "word": (CSV + "9,30,good,1\n", "The rating is 'good', which is not a number, in row 4"),
     "infinite": (CSV + "9,30,inf,1\n", "in row 4"),
     "too high": (CSV + "9,30,5.5,1\n", "The value 5.5 in row 4 in ratings.csv is off the scale of 0.5 to 5.0 stars"),
     "too low": (CSV + "9,30,0,1\n", "off the scale"),
     "negative id": (CSV + "-9,30,4,1\n", "The value -9 in row 4 in the column user_id of ratings.csv is below 0"),
     "half an id": (CSV + "9,30.5,4,1\n", "The value 30.5 in row 4 in the column movie_id .* is not a whole number"),
     "twice": (CSV + "9,10,4,1\n7,10,4,1\n", r"user 9 rates movie 10 more than once \(2 such rows"),
+    "beyond 2^53": (CSV + "9007199254740993,30,4,1\n", "in the column user_id of ratings.csv is too large for an id"),
+    "at 2^53": (CSV + "9007199254740992,30,4,1\n", "in the column user_id of ratings.csv is too large for an id"),
     "utf-16": (CSV.encode("utf-16"), "ratings.csv is not UTF-8 text"),
     "latin-1": (CSV.replace("7,10,3.5", "é,10,3.5").encode("latin-1"), "ratings.csv is not UTF-8 text"),
 }
@@ -155,7 +159,7 @@ def test_a_damaged_zip_is_named(tmp_path):
     archive = write_zip(tmp_path / "ml-x.zip", {"ratings.csv": os.urandom(3000).hex().encode()})
     whole = archive.read_bytes()
     archive.write_bytes(whole[:1500])
-    with pytest.raises(LessonError, match=r"ml-x\.zip is damaged or no zip archive"):
+    with pytest.raises(LessonError, match=r"ml-x\.zip is damaged or not a zip archive"):
         load_ratings(archive)
     archive.write_bytes(whole[:1000] + bytes(50) + whole[1050:])
     with pytest.raises(LessonError, match="cannot be read") as caught:
@@ -172,11 +176,58 @@ def test_a_damaged_zip_is_named(tmp_path):
         ("no/such/folder", "There are no ratings called 'no/such/folder'; there are embedded, ml-latest-small"),
         (100, "is a name or a path, such as 'embedded'; you gave 100"),
         (None, "is a name or a path"),
+        (b"embedded", "is a name or a path"),
+        (Path("Embedded"), "did you mean 'embedded'"),
+        ("~nosuchuser/x", "There are no ratings called '~nosuchuser/x'"),
+        ("x" * 5_000, "There are no ratings called 'xxx"),
+        ("a\0b", "There are no ratings called"),
     ],
+    ids=lambda value: repr(value)[:30],
 )
 def test_an_unknown_source_is_named(source, words):
-    with pytest.raises(LessonError, match=words):
+    with pytest.raises(LessonError, match=words) as caught:
         load_ratings(source)
+    assert one_sentence(caught.value)
+
+
+def test_a_name_given_as_a_path_is_the_name_unless_there_is_such_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_ratings(Path("embedded")).truth is not None
+    write_folder(tmp_path / "embedded", CSV_FORMAT)
+    assert len(load_ratings(Path("embedded"))) == 3 and len(load_ratings("embedded")) == 125_000
+
+
+def test_a_comma_too_many_at_the_end_of_every_row_shifts_nothing(tmp_path):
+    folder = write_folder(tmp_path / "club", CSV_FORMAT)
+    rows = CSV.splitlines()
+    (folder / "ratings.csv").write_text("\n".join([rows[0], *(f"{row}," for row in rows[1:])]) + "\n")
+    assert load_ratings(folder).table.equals(load_ratings(write_folder(tmp_path / "ml-x", CSV_FORMAT)).table)
+
+
+@pytest.mark.parametrize("files", [CSV_FORMAT, FORMAT_100K, FORMAT_1M], ids=["csv", "100k", "1m"])
+def test_the_stamp_changes_with_every_file_that_is_read_and_with_nothing_else(tmp_path, files):
+    folder = write_folder(tmp_path / "ml-x", files)
+    seen = {files_stamp(folder)}
+    (folder / "notes.txt").write_text("ours")
+    assert {files_stamp(folder), files_stamp(str(folder))} == seen
+    for number, name in enumerate(files, 1):
+        with (folder / name).open("ab") as file:
+            file.write(b"\n")
+        seen.add(files_stamp(folder))
+        assert len(seen) == 1 + number
+    os.utime(folder / next(iter(files)), (1, 1))  # the same size, another time
+    assert files_stamp(folder) not in seen
+
+
+def test_the_stamp_of_a_set_is_that_of_the_files_it_is_read_from(tmp_path, monkeypatch):
+    monkeypatch.delenv("MOVIELENS_DIR", raising=False)
+    monkeypatch.setenv("EPOCH_CACHE", str(tmp_path / "cache"))
+    assert files_stamp("embedded") == files_stamp("ml-100k") == files_stamp("no such") == files_stamp("a\0b") == ()
+    archive = write_zip(write_folder(tmp_path / "cache", {}) / "ml-100k.zip", FORMAT_100K)
+    assert files_stamp("ml-100k")[0][0] == str(archive)
+    monkeypatch.setenv("MOVIELENS_DIR", str(tmp_path))
+    folder = write_folder(tmp_path / "ml-100k", FORMAT_100K)
+    assert [Path(name) for name, _, _ in files_stamp("ml-100k")] == [folder / "u.data", folder / "u.item"]
 
 
 @pytest.fixture(scope="module")
