@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -10,30 +11,7 @@ import pytest
 
 from helpers.checks import LessonError
 from helpers.data import files_stamp, load_ratings, movielens, split
-
-CSV = "userId,movieId,rating,timestamp\r\n7,10,3.5,964982703\r\n7,20,5.0,964982704\r\n9,10,0.5,964982705\r\n"
-CSV_MOVIES = (
-    'movieId,title,genres\r\n5,Unrated (1999),War\r\n10,"Garçon, The (1995)",Comedy|Drama\r\n20,Long (2001-2003),'
-    "(no genres listed)\r\n"
-)
-U_DATA = "7\t10\t3\t881250949\n7\t20\t5\t881250950\n9\t10\t1\t881250951\n"
-U_ITEM = (
-    "10|Garçon, The (1995)|01-Jan-1995||http://example.org|0|0|0|0|0|1|0|0|1|0|0|0|0|0|0|0|0|0|0\n"
-    "20|Nameless|||http://example.org|1|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
-)
-DAT = "7::10::3::978300760\n7::20::5::978302109\n9::10::1::978301968\n"
-DAT_MOVIES = '10::Garçon, The (1995)::Comedy|Drama\n20::"Quoted": Film (2001)::Action\n'
-
-CSV_FORMAT = {"ratings.csv": CSV.encode(), "movies.csv": CSV_MOVIES.encode()}
-FORMAT_100K = {"u.data": U_DATA.encode(), "u.item": U_ITEM.encode("latin-1")}
-FORMAT_1M = {"ratings.dat": DAT.encode(), "movies.dat": DAT_MOVIES.encode("latin-1")}
-
-
-def write_folder(folder: Path, files: dict[str, bytes]) -> Path:
-    folder.mkdir(exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return folder
+from tests.builders import CSV, CSV_FORMAT, CSV_MOVIES, FORMAT_1M, FORMAT_100K, one_sentence, write_folder
 
 
 def write_zip(path: Path, files: dict[str, bytes], top: str = "ml-x/") -> Path:
@@ -126,11 +104,6 @@ def test_bad_ratings_are_named_in_one_sentence(tmp_path, content, words):
     with pytest.raises(LessonError, match=words) as caught:
         load_ratings(folder)
     assert one_sentence(caught.value)
-
-
-def one_sentence(error: LessonError) -> bool:
-    text = str(error)
-    return "\n" not in text and text.endswith(".") and error.__cause__ is None and len(text) < 400
 
 
 @pytest.mark.fault("one sentence with the file and what it should have")
@@ -231,10 +204,8 @@ def test_the_stamp_of_a_set_is_that_of_the_files_it_is_read_from(tmp_path, monke
 
 
 @pytest.fixture(scope="module")
-def real():
-    if "MOVIELENS_DIR" not in os.environ:
-        pytest.skip("MOVIELENS_DIR is not set: this needs the real ml-latest-small")
-    return load_ratings("ml-latest-small")
+def real(movielens):
+    return load_ratings(movielens)
 
 
 def test_the_real_ml_latest_small(real):
@@ -247,12 +218,14 @@ def test_the_real_ml_latest_small(real):
     assert np.array_equal(split(real).train_index, parts.train_index)
 
 
-def test_the_real_files_are_as_published(real):
-    folder = Path(os.environ["MOVIELENS_DIR"]) / "ml-latest-small"
-    hashes = [hashlib.sha256((folder / name).read_bytes()).hexdigest()[:8] for name in ("ratings.csv", "movies.csv")]
+def test_the_real_files_are_as_published(movielens):
+    hashes = [hashlib.sha256((movielens / name).read_bytes()).hexdigest()[:8] for name in ("ratings.csv", "movies.csv")]
     assert hashes == ["aa289ca8", "5a5f32dd"]
 
 
-def test_the_sets_that_can_be_had_by_name():
-    assert list(movielens.SETS) == ["ml-latest-small", "ml-100k", "ml-1m", "ml-20m", "ml-25m"]
-    assert all(len(archive.sha256) == 64 and archive.size > 900_000 for archive in movielens.SETS.values())
+def test_every_set_is_told_to_the_learner_and_can_be_verified():
+    hashes = {archive.sha256 for archive in movielens.SETS.values()}
+    assert len(hashes) == len(movielens.SETS) >= 5
+    for name, archive in movielens.SETS.items():
+        assert f'"{name}"' in load_ratings.__doc__ and archive.name == f"{name}.zip"
+        assert re.fullmatch("[0-9a-f]{64}", archive.sha256) and archive.size > 900_000

@@ -6,8 +6,7 @@ import pytest
 
 from helpers.checks import LessonError
 from helpers.data import load_ratings
-from tests.faults.test_downloads import make_zip
-from tests.unit.test_movielens import CSV, CSV_FORMAT, DAT, FORMAT_1M, FORMAT_100K, U_DATA, one_sentence, write_folder
+from tests.builders import CSV, CSV_FORMAT, DAT, FORMAT_1M, FORMAT_100K, U_DATA, make_zip, one_sentence, write_folder
 
 # File of ratings, its text, its separator, the file of titles beside it.
 FORMATS = {

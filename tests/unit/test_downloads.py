@@ -6,7 +6,6 @@ After every one of them: one sentence that says what to do, and a cache with not
 import contextlib
 import errno
 import hashlib
-import io
 import os
 import shutil
 import signal
@@ -17,7 +16,6 @@ import sys
 import tempfile
 import threading
 import time
-import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,20 +25,7 @@ import pytest
 from helpers.checks import LessonError
 from helpers.data import downloads, load_ratings, movielens
 from helpers.data.downloads import Archive
-
-ROWS = "".join(f"{row % 50 + 1}\t{row // 50 + 1}\t{row % 5 + 1}\t{row}\n" for row in range(4_000))
-
-
-def make_zip(members: dict[str, str], claim: int | None = None) -> bytes:
-    """A zip archive; `claim` is the size its directory claims for the first member."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-        if claim:
-            archive.filelist[0].file_size = claim
-    return buffer.getvalue()
-
+from tests.builders import ROWS, make_zip
 
 GOOD = make_zip({"ml-100k/u.data": ROWS})
 
