@@ -5,9 +5,15 @@ TEST_ARGS ?=
 NOTEBOOK ?=
 BENCH ?=
 RUN = .venv/bin/python -m
-FIRST = $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+FIRST = notebooks/01_epochs_batches_iterations.ipynb
 # JupyterLab refuses to serve as root unless told; containers often have no other user.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# JupyterLab, IPython and pip keep settings, notes of their work and downloads below HOME.
+ifneq ($(shell [ -z "$$HOME" ] || [ -w "$$HOME" ] || echo read-only),)
+$(info $(HOME) cannot be written: settings and downloads go to .venv/home instead.)
+export HOME := $(CURDIR)/.venv/home
+endif
 
 .PHONY: help setup lab test other-cpu two-threads notebooks lint format bench binder
 
@@ -27,7 +33,7 @@ setup:
 	@PYTHON="$(PYTHON)" sh tests/tools/setup.sh
 
 lab: setup
-	$(RUN) jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url="/lab/tree/$(FIRST)" $(AS_ROOT) $(LAB_ARGS)
+	$(RUN) jupyterlab --ServerApp.root_dir="$$PWD" --LabApp.default_url="/lab/tree/$(FIRST)" $(AS_ROOT) $(LAB_ARGS)
 
 test: setup
 	$(RUN) pytest $(TEST_ARGS)
