@@ -15,7 +15,7 @@ $(info $(HOME) cannot be written: settings and downloads go to .venv/home instea
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help setup lab test other-cpu two-threads notebooks lint format bench binder
+.PHONY: help setup lab test other-cpu two-threads notebooks check-notebooks lint format bench binder
 
 help:
 	@echo "make lab        open the course in JupyterLab (LAB_ARGS=... for JupyterLab's own options)"
@@ -23,6 +23,7 @@ help:
 	@echo "make other-cpu  test the notebooks with an older CPU's instructions"
 	@echo "make two-threads  test the notebooks with two threads in every kernel"
 	@echo "make notebooks  run the notebooks and refresh their outputs (NOTEBOOK=... for one of them)"
+	@echo "make check-notebooks  run the notebooks and fail if their saved outputs would change"
 	@echo "make lint       check code and notebooks with ruff"
 	@echo "make format     format code and notebooks with ruff"
 	@echo "make bench      run the benchmarks (BENCH=... for one of them, BENCH=--list for their names)"
@@ -48,6 +49,9 @@ two-threads: setup
 
 notebooks: setup
 	$(RUN) tests.tools.refresh $(NOTEBOOK)
+
+check-notebooks: setup
+	$(RUN) tests.tools.refresh --check $(NOTEBOOK)
 
 lint: setup
 	$(RUN) ruff check

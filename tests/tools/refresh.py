@@ -148,6 +148,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, fail if an output would change")
     options = parser.parse_args(arguments)
     paths = options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
+    for path in paths:
+        if path.suffix != ".ipynb" or not path.is_file():
+            there = ", ".join(found.name for found in sorted(NOTEBOOKS.glob("*.ipynb")))
+            print(f"{path} is not a notebook: name one of those in notebooks/ ({there}).", file=sys.stderr)
+            return 1
     if not paths:
         print(f"There are no notebooks in {NOTEBOOKS}.", file=sys.stderr)
         return 1
