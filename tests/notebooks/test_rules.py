@@ -36,7 +36,7 @@ def test_the_good_notebook_keeps_every_rule(tmp_path: Path) -> None:
         assert faults(rule.__name__, good_notebook(), tmp_path) == []
 
 
-@breaks("written_for_nbformat", "metadata must be")
+@breaks("written_for_nbformat", "kernelspec must be called 'python3'")
 def other_kernel(notebook: NotebookNode) -> None:
     notebook.metadata.kernelspec.name = "my-own-kernel"
 
