@@ -12,6 +12,7 @@ from decimal import Decimal
 import nbformat
 from nbformat import NotebookNode
 
+from tests.claims.register import ids_in, numbers_behind
 from tests.tools.exercises import PYTHON_BLOCK
 from tests.tools.refresh import TIMING_TAG
 
@@ -82,10 +83,14 @@ def claims(notebook: NotebookNode) -> Iterator[Claim]:
 def computed(notebook: NotebookNode) -> Computed:
     """Every number in the code, folded solutions included, and in the outputs of a notebook.
 
-    Outputs of cells that measure time do not count: on another machine they say something else.
+    Outputs of cells that measure time do not count: on another machine they say something else. Prose that rests on
+    registered claims may quote their committed results, rounded as it likes.
     """
     found: Computed = {}
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            behind = list(numbers_behind(ids_in(cell.source)))
+            found |= {abs(Decimal(f"{number:.{digits}f}")): EXACTLY for number in behind for digits in range(5)}
         sources = PYTHON_BLOCK.findall(cell.source) if cell.cell_type == "markdown" else [cell.source]
         timing = TIMING_TAG in cell.metadata.get("tags", [])
         outputs = [] if timing else cell.get("outputs", [])
