@@ -14,8 +14,8 @@ from nbformat import NotebookNode
 
 from tests.claims.register import ids_in, numbers_behind
 from tests.tools.exercises import PYTHON_BLOCK
-from tests.tools.refresh import TIMING_TAG
 
+TIMING_TAG = "nbval-ignore-output"  # on a cell whose output is a timing by nature
 NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
 # A number that belongs to a word (x1, 2-D, B2) or to a longer one (3.11.2) is a name, not a claim.
 CLAIM = re.compile(rf"(?<![\w.,#])(?:{NUMBER})(?![\w]*-?[A-Z])(?!\.?,?\d)(?:(?=th\b|st\b|nd\b|rd\b)|(?!\w))")
