@@ -18,7 +18,7 @@ BESIDE = "judges.py"
 
 
 def judges_file() -> Path | None:
-    """The instructor's file, if there is one. Raises `LessonError` if `EPOCH_JUDGES` names a file that does not exist."""
+    """The instructor's file, or None. Raises `LessonError` if `EPOCH_JUDGES` names a file that does not exist."""
     named = os.environ.get("EPOCH_JUDGES", "")
     path = Path(named or BESIDE).absolute()
     if named and not path.is_file():

@@ -87,8 +87,8 @@ def test_a_second_run_grades_nothing_again_and_a_changed_file_once(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a single process")
 def test_an_interrupt_keeps_what_is_finished(course: Assignment, submissions: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.tools.classroom.grade", submissions, "--to", tmp_path, "--at-once", "2",
-               "--notebooks", course.path.parent, "--cell-seconds", "8", "--seconds", "60", "--megabytes", "2000"]  # fmt: skip
+    command = [sys.executable, "-m", "tests.tools.classroom.grade", submissions, "--to", tmp_path, "--at-once", "2"]
+    command += ["--notebooks", course.path.parent, "--cell-seconds", "8", "--seconds", "60", "--megabytes", "2000"]
     finished = tmp_path / "finished"
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
         deadline = time.monotonic() + 120

@@ -18,8 +18,8 @@ from tests.tools.classroom.assignment import Assignment
 from tests.tools.classroom.handout import for_learners, write_nbgrader
 
 NBGRADER = "nbgrader==0.9.6"
-# nbgrader gives no grade where the kernel dies, limits no memory, and judges in the learner's own kernel, where a learner
-# who rewrites Python's `math` rewrites the judges' too.
+# nbgrader gives no grade where the kernel dies, limits no memory, and judges in the learner's own kernel, where whoever
+# rewrites Python's `math` rewrites the judges' too.
 NOT_COMPARED = {"Sue kernel killed", "Tom exits for good", "Quy ten gigabytes", "Lea patches"}
 READ_GRADES = """
 import json

@@ -1,4 +1,4 @@
-"""The exercises of a notebook as an instructor sees them: what is handed out, what is locked, what the answer is called."""
+"""The exercises of a notebook as an instructor sees them: what is handed out, what is locked, what is checked."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def _take_out(
     limits: Limits,
     folder: Path,
 ) -> tuple[dict[str, str], str]:
-    """Run the needed cells and write each answer to its file; returns an error for each that has none, and a problem."""
+    """Run the needed cells and write each answer to its file; returns an error where there is none, and a problem."""
     left_out: set[int] = set()
     problem = ""
     for _ in range(MOST_STARTS):

@@ -55,8 +55,8 @@ py -m venv .venv
 .venv\\Scripts\\python -m jupyterlab notebooks
 ```
 
-Write your answers in the cells above each check, and run both. Unanswered exercises stop nothing. When you are done, save the
-notebook and hand in the file `notebooks/….ipynb`, named as it is.
+Write your answers in the cells above each check, and run both. Unanswered exercises stop nothing. When you are done,
+save the notebook and hand in the file `notebooks/….ipynb`, named as it is.
 """
 HIDDEN = """
 ### BEGIN HIDDEN TESTS

@@ -6,6 +6,8 @@ import ast
 import symtable
 from collections.abc import Iterator, Mapping, Sequence
 
+MAKES_ANEW = (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+
 
 def needed_cells(sources: Sequence[str], wanted: Mapping[int, str]) -> set[int]:
     """The places of the cells that must run.
@@ -16,11 +18,21 @@ def needed_cells(sources: Sequence[str], wanted: Mapping[int, str]) -> set[int]:
 
     A cell that cannot be parsed, a magic for instance, is always needed.
     """
+    late: set[str] = set()  # what functions use is looked up when they are called, after they were written
+    while True:
+        needed, in_functions = _backwards(sources, wanted, late)
+        if in_functions <= late:
+            return needed
+        late |= in_functions
+
+
+def _backwards(sources: Sequence[str], wanted: Mapping[int, str], late: set[str]) -> tuple[set[int], set[str]]:
+    """The needed cells, if `late` matters at every wanted place, and the names that the functions in them use."""
     live: set[str] = set()  # names whose value at this point matters
-    needed = set(wanted)
+    needed, in_functions = set(wanted), set()
     for place in reversed(range(len(sources))):
         if place in wanted:
-            live |= _used(wanted[place])
+            live |= _used(wanted[place]) | late
         try:
             statements = ast.parse(sources[place]).body
         except (SyntaxError, ValueError):
@@ -29,12 +41,12 @@ def needed_cells(sources: Sequence[str], wanted: Mapping[int, str]) -> set[int]:
         for statement in reversed(statements):
             if place in wanted or live & (_bound(statement) | _changed(statement)):
                 needed.add(place)
-                if isinstance(
-                    statement, ast.Assign | ast.AnnAssign | ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
-                ):
-                    live -= _bound(statement)  # made anew here: what it was before does not matter
-                live |= _used(ast.unparse(statement))
-    return needed
+                if isinstance(statement, MAKES_ANEW):
+                    live -= _bound(statement)  # what it was before does not matter
+                used = _used(ast.unparse(statement))
+                live |= used
+                in_functions |= used if isinstance(statement, ast.FunctionDef | ast.ClassDef) else set()
+    return needed, in_functions
 
 
 def _used(source: str) -> set[str]:
