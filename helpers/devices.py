@@ -1,4 +1,4 @@
-"""Which device to train on, and how many CPU threads to do it with."""
+"""Which device to train on, with how many CPU threads, and with whose random numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import torch
 
-from helpers.checks import LessonError, positive_int
+from helpers.checks import LessonError, positive_int, shown
+
+CPU = torch.device("cpu")
 
 
 def best_device(name: str | None = None) -> torch.device:
@@ -27,10 +29,41 @@ def best_device(name: str | None = None) -> torch.device:
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError):
-        raise LessonError(f"There is no device called {name!r}: this machine has {', '.join(available)}.") from None
+        raise LessonError(
+            f"There is no device called {shown(name)}: this machine has {', '.join(available)}."
+        ) from None
     if device.type not in available or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
-        raise LessonError(f"This machine has no {name!r} device: it has {', '.join(available)}.")
+        raise LessonError(f"This machine has no {shown(name)} device: it has {', '.join(available)}.")
     return device
+
+
+class RandomState:
+    """Random numbers of one's own: inside `with` PyTorch draws from here, and outside nobody notices.
+
+    It can be entered again and again, and goes on where it stopped.
+    """
+
+    def __init__(self, seed: int, device: torch.device = CPU) -> None:
+        self._generators = [torch.default_generator]
+        if device.type == "cuda":
+            torch.cuda.init()
+            index = torch.cuda.current_device() if device.index is None else device.index
+            self._generators.append(torch.cuda.default_generators[index])
+        elif device.type == "mps":
+            self._generators.append(torch.mps._get_default_mps_generator())
+        self._states = [torch.Generator(own.device).manual_seed(seed).get_state() for own in self._generators]
+
+    def __enter__(self) -> None:
+        self._swap()
+
+    def __exit__(self, *_: object) -> None:
+        self._swap()
+
+    def _swap(self) -> None:
+        for number, generator in enumerate(self._generators):
+            other = generator.get_state()
+            generator.set_state(self._states[number])
+            self._states[number] = other
 
 
 def available_cores(root: Path = Path("/")) -> float:

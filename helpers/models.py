@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers.checks import LessonError, positive_int, seed_number
+from helpers.devices import RandomState
 
 if TYPE_CHECKING:
     from helpers.data import Ratings, Samples
@@ -141,9 +142,7 @@ class MLP(nn.Module):
             positive_int("num_features", num_features),
             *(positive_int("units in a hidden layer", n) for n in hidden),
         ]
-        # A private random state, so that making a model does not disturb anybody else's numbers.
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed() would seed every GPU, too
+        with RandomState(seed):  # making a model does not disturb anybody else's numbers
             layers: list[nn.Module] = []
             for fan_in, fan_out in pairwise(sizes):
                 layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]

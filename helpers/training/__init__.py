@@ -1,21 +1,16 @@
 """Training: the loop (read `loop.py` first), and what watches it."""
 
-from helpers.training.loop import (
-    OPTIMIZERS,
-    Config,
-    History,
-    Progress,
-    early_stopping,
-    evaluate,
-    is_finite,
-    iterations_per_epoch,
-    make_optimizer,
-    predict,
-    train,
-)
+from helpers.training.config import Config, Progress, iterations_per_epoch
+from helpers.training.history import History, early_stopping, is_finite
+from helpers.training.loop import train, update
+from helpers.training.measuring import evaluate, predict
+from helpers.training.optimizers import OPTIMIZERS, SCHEDULES, make_optimizer, warm_up
 from helpers.training.weights import BestWeights, load_weights, save_weights
 
 __all__ = [
-    "OPTIMIZERS", "BestWeights", "Config", "History", "Progress", "early_stopping", "evaluate", "is_finite",
-    "iterations_per_epoch", "load_weights", "make_optimizer", "predict", "save_weights", "train",
+    "OPTIMIZERS", "SCHEDULES", "BestWeights", "Config", "History", "Progress", "early_stopping", "evaluate",
+    "is_finite", "iterations_per_epoch", "load_weights", "make_optimizer", "predict", "save_weights", "train", "update",
+    "warm_up",
 ]  # fmt: skip
+
+warm_up()

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from helpers.checks import LessonError
-from helpers.training.loop import Progress, is_finite
+from helpers.training.config import Progress
+from helpers.training.history import is_finite
 
 
 class BestWeights:
@@ -63,7 +64,7 @@ def _write_weights(weights: dict[str, Tensor], path: str | Path) -> None:
     path = Path(path)
     if not path.name:
         raise LessonError(f"Weights are written to a file, such as 'weights.pt'; you gave {os.fspath(path)!r}.")
-    # Written beside its place and moved into it when whole: a full disk leaves the former file as it was.
+    # Written beside its place and moved there when it is whole: a full disk leaves the former file as it was.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         torch.save({name: weight.cpu() for name, weight in weights.items()}, partial)
@@ -71,7 +72,7 @@ def _write_weights(weights: dict[str, Tensor], path: str | Path) -> None:
     except (OSError, RuntimeError) as error:
         raise LessonError(f"The weights could not be written to {path}: {error}") from error
     finally:
-        with contextlib.suppress(OSError):  # of a folder that is none, say: the sentence above says it already
+        with contextlib.suppress(OSError):  # if the folder does not exist either, the sentence above has said so
             partial.unlink(missing_ok=True)
 
 
@@ -79,22 +80,23 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     """Read weights written by `save_weights` into a model of the same shape; on any error the model stays as it was.
 
     Raises:
-        LessonError: for a missing, truncated or foreign file, one that carries code, or weights of another shape.
+        LessonError: for a missing, truncated or foreign file, one that carries code, or weights of another shape or
+            kind, NaN among them.
     """
     path = Path(path)
     if not path.is_file():
         raise LessonError(f"There is no file of weights at {path}.")
     try:
-        with warnings.catch_warnings(action="ignore"):  # of a foreign file's dialect: the error below says it plainly
+        with warnings.catch_warnings(action="ignore"):  # about foreign files: the error below says it plainly
             weights = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise LessonError(f"{path} holds more than weights, or is no file of weights: it was not loaded.") from error
+        raise LessonError(f"{path} holds more than weights, or is not a file of weights: it was not loaded.") from error
     except Exception as error:  # a damaged file breaks the reader anywhere
-        raise LessonError(f"{path} is damaged or no file of weights: save it again.") from error
+        raise LessonError(f"{path} is damaged or not a file of weights: save it again.") from error
     if not isinstance(weights, dict) or not all(
         isinstance(name, str) and isinstance(weight, Tensor) for name, weight in weights.items()
     ):
-        raise LessonError(f"{path} holds no weights by name: save it with save_weights().")
+        raise LessonError(f"{path} does not hold weights by their names: save it with save_weights().")
     expected = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     found = {name: tuple(weight.shape) for name, weight in weights.items()}
     if expected != found:
@@ -103,4 +105,16 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
             f"The weights in {path} are of another model: {name} is {found.get(name, 'missing')} there"
             f" and {expected.get(name, 'missing')} here."
         )
+    for name, here in model.state_dict().items():
+        _check_usable(weights[name], here, f"{name} in {path}")
     model.load_state_dict(weights)
+
+
+def _check_usable(weight: Tensor, here: Tensor, what: str) -> None:
+    """Everything that would stop `load_state_dict` half-way, or let it store nonsense."""
+    if weight.layout != torch.strided or weight.is_quantized or weight.is_meta:
+        raise LessonError(f"{what} is not a plain tensor of numbers: save it with save_weights().")
+    if weight.dtype != here.dtype and not (weight.is_floating_point() and here.is_floating_point()):
+        raise LessonError(f"{what} has dtype {weight.dtype}, and the model wants {here.dtype}.")
+    if weight.is_floating_point() and not weight.isfinite().all():
+        raise LessonError(f"{what} holds NaN or infinity, as a diverged run leaves it: save the best weights instead.")

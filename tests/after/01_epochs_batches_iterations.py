@@ -46,7 +46,12 @@ assert len(DataLoader(range(100_000), batch_size=1_024, drop_last=True)) == 97
 for batch_size, updates in ((353, 20), (16, 460), (64, 120)):
     live_race.set(batch_size=batch_size)
     assert len(live_race.history) == updates
-    same = train(MLP(10, (64,)).double(), train_set, validation_set, Config(20, batch_size, 0.01, "sgd"))
+    same = train(
+        MLP(10, (64,)).double(),
+        train_set,
+        validation_set,
+        Config(num_epochs=20, batch_size=batch_size, learning_rate=0.01, optimizer="sgd"),
+    )
     assert live_race.history.losses == History.of(same).losses
 
 # %% the race has another winner on each axis that counts
@@ -117,7 +122,20 @@ def stop_epoch_by_the_course(validation_losses, patience):
 
     count = len(validation_losses)
     zero = torch.zeros(())
-    run = (Progress(e, count, e, count, e, 0.0, zero, 1.0, loss) for e, loss in enumerate(validation_losses, start=1))
+    run = (
+        Progress(
+            update=e,
+            num_updates=count,
+            epoch=e,
+            num_epochs=count,
+            samples_seen=e,
+            seconds=0.0,
+            loss=zero,
+            train_loss=1.0,
+            validation_loss=loss,
+        )
+        for e, loss in enumerate(validation_losses, start=1)
+    )
     return len([*early_stopping(run, patience)])
 
 

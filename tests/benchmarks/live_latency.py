@@ -42,7 +42,8 @@ notes, arrivals = [], []
 
 def make_run(batch_size, learning_rate, num_epochs):
     model = CollaborativeFilter(ratings.num_users, ratings.num_movies, 50, mean=mean)
-    return train(model, parts.train, parts.validation, Config(num_epochs, batch_size, learning_rate))
+    config = Config(num_epochs=num_epochs, batch_size=batch_size, learning_rate=learning_rate)
+    return train(model, parts.train, parts.validation, config)
 
 def start(**values):
     began, made = time.perf_counter(), 0

@@ -30,7 +30,9 @@ train_set, validation_set = load_diabetes()
 LIVE = """
 def start(batch_size, learning_rate, num_epochs, optimizer):
     print("starting")
-    config = Config(num_epochs, batch_size, learning_rate, optimizer)
+    config = Config(
+        num_epochs=num_epochs, batch_size=batch_size, learning_rate=learning_rate, optimizer=optimizer
+    )
     return train(MLP(10), train_set, validation_set, config)
 live = live_training(
     start,

@@ -22,7 +22,7 @@ train_set, validation_set = load_diabetes()
 LIVE = """
 model = MLP(10)
 live = live_training(
-    lambda num_epochs: train(model, train_set, validation_set, Config(num_epochs, 1)),
+    lambda num_epochs: train(model, train_set, validation_set, Config(num_epochs=num_epochs, batch_size=1)),
     num_epochs=int_slider(1, 100_000, 100_000, step=99_999),
 )
 live
@@ -90,7 +90,7 @@ def test_a_cell_is_interrupted_while_it_trains(kernel: Kernel) -> None:
     error, _, _ = kernel.run(
         """
         model, history = MLP(10), History()
-        for progress in train(model, train_set, validation_set, Config(100_000, 64)):
+        for progress in train(model, train_set, validation_set, Config(num_epochs=100_000, batch_size=64)):
             history.add(progress)
             if progress.update == 50:
                 print("training", flush=True)
@@ -99,15 +99,16 @@ def test_a_cell_is_interrupted_while_it_trains(kernel: Kernel) -> None:
     )
     assert error == "KeyboardInterrupt"
     assert kernel.run("print(len(history) >= 50, history.last.update == len(history))")[2] == ["True True"]
-    assert kernel.run("print(len(History.of(train(model, train_set, None, Config(2, 64)))))")[::2] == ("", ["12"])
+    assert kernel.run("print(len(History.of(train(model, train_set, None, Config(num_epochs=2, batch_size=64)))))")[
+        ::2
+    ] == ("", ["12"])
 
 
 @pytest.mark.fault("KeyboardInterrupt, with the model still fit to train")
 def test_a_whole_history_is_interrupted(kernel: Kernel) -> None:
     kernel.run(SET_UP)
-    source = (
-        "model = MLP(10)\nprint('training', flush=True)\nHistory.of(train(model, train_set, None, Config(100_000)))"
-    )
+    source = "config = Config(num_epochs=100_000)\nprint('training', flush=True)\n"
+    source += "model = MLP(10)\nHistory.of(train(model, train_set, None, config))"
     assert kernel.run(source, kernel.interrupt)[0] == "KeyboardInterrupt"
     check = (
         "print(all(w.isfinite().all().item() for w in model.parameters()), len(History.of(train(model, train_set))))"
@@ -132,7 +133,10 @@ def test_the_stop_button_of_the_notebook_during_a_live_run(kernel: Kernel) -> No
 
 @pytest.mark.fault("NameError for what the kernel forgot; run from the top, the same numbers come out")
 def test_the_kernel_is_restarted_while_it_trains(kernel: Kernel) -> None:
-    again = SET_UP + "print(History.of(train(MLP(10), train_set, validation_set, Config(2, 64))).losses)"
+    again = (
+        SET_UP
+        + "print(History.of(train(MLP(10), train_set, validation_set, Config(num_epochs=2, batch_size=64))).losses)"
+    )
     first = kernel.run(again)[2]
     assert kernel.run(LIVE)[0] == ""
     kernel.restart()

@@ -14,18 +14,20 @@ from helpers.live.controls import float_slider, int_slider, log_slider, powers_o
 from helpers.live.playground import CONTROLS, playground
 from helpers.models import MLP
 from helpers.training import Config, History, train
-from tests.unit.test_training import patients
+from tests.builders import patients
 
 NO_NUMBER = st.none() | st.booleans() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
 NO_COUNT = NO_NUMBER | st.integers(max_value=0) | st.floats()
 NO_SEED = NO_NUMBER | st.integers(max_value=-1) | st.floats()
 NOT_POSITIVE = NO_NUMBER | st.floats(max_value=0) | st.sampled_from([math.nan, math.inf])
 BELOW_ZERO = NO_NUMBER | st.floats(max_value=0, exclude_max=True) | st.sampled_from([math.nan, math.inf])
+NO_SHARE = BELOW_ZERO | st.floats(min_value=1)
 NO_SWITCH = st.none() | st.integers() | st.text(max_size=5)
 NO_CHOICE = NO_NUMBER | st.integers()
 BAD = {
     "num_epochs": NO_COUNT, "batch_size": NO_COUNT, "learning_rate": NOT_POSITIVE, "weight_decay": BELOW_ZERO,
-    "optimizer": NO_CHOICE, "reduction": NO_CHOICE, "drop_last": NO_SWITCH, "shuffle": NO_SWITCH, "seed": NO_SEED,
+    "warmup": NO_SHARE,
+    "optimizer": NO_CHOICE, "schedule": NO_CHOICE, "drop_last": NO_SWITCH, "shuffle": NO_SWITCH, "seed": NO_SEED,
 }  # fmt: skip
 
 
@@ -87,7 +89,7 @@ def test_a_slider_at_its_end(play: LiveTraining, name: str, end: str) -> None:
 
 def training() -> LiveTraining:
     def start(batch_size: int):
-        return train(MLP(4), patients(), patients(9, seed=1), Config(1, batch_size))
+        return train(MLP(4), patients(), patients(9, seed=1), Config(num_epochs=1, batch_size=batch_size))
 
     return live_training(start, batch_size=powers_of_two(1, 32, 8))
 
@@ -122,7 +124,7 @@ def test_a_slider_that_cannot_be(make: Callable, low: object, high: object, valu
 def test_the_clock_is_put_back_while_training(monkeypatch: pytest.MonkeyPatch) -> None:
     hours = iter(range(10**6, 0, -1))
     monkeypatch.setattr(time, "time", lambda: 3600.0 * next(hours))
-    history = History.of(train(MLP(4), patients(), patients(9, seed=1), Config(3, 8)))
+    history = History.of(train(MLP(4), patients(), patients(9, seed=1), Config(num_epochs=3, batch_size=8)))
     seconds = history.updates["seconds"]
     assert (seconds.diff().dropna() >= 0).all() and 0 < seconds.iloc[-1] < 60
     part = training()

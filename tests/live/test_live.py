@@ -31,8 +31,9 @@ def progress(update: int, num_updates: int, loss: float, validation_loss: float 
     per_epoch = num_updates // EPOCHS
     ended = update % per_epoch == 0
     return Progress(
-        update, num_updates, (update - 1) // per_epoch + 1, EPOCHS, update * 8, update * 0.001, torch.tensor(loss),
-        loss if ended else None, (validation_loss or loss * 1.1) if ended else None,
+        update=update, num_updates=num_updates, epoch=(update - 1) // per_epoch + 1, num_epochs=EPOCHS,
+        samples_seen=update * 8, seconds=update * 0.001, loss=torch.tensor(loss),
+        train_loss=loss if ended else None, validation_loss=(validation_loss or loss * 1.1) if ended else None,
     )  # fmt: skip
 
 

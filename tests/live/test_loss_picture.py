@@ -47,8 +47,9 @@ def train_curve(
         ended = update % per_epoch == 0
         curve.add(
             Progress(
-                update, num_updates, (update - 1) // per_epoch + 1, num_epochs, update * 32, update * 0.01,
-                torch.tensor(loss), loss if ended else None, loss * 1.1 if ended else None,
+                update=update, num_updates=num_updates, epoch=(update - 1) // per_epoch + 1, num_epochs=num_epochs,
+                samples_seen=update * 32, seconds=update * 0.01, loss=torch.tensor(loss),
+                train_loss=loss if ended else None, validation_loss=loss * 1.1 if ended else None,
             )
         )  # fmt: skip
         yield curve
@@ -137,7 +138,17 @@ def test_a_diverging_run_leaves_the_axes_readable(log: bool) -> None:
     full(picture)
     curve = picture.begin(keep=True)
     for update, loss in enumerate([10.0**power for power in range(1, 38)] + [math.inf, math.nan], 1):
-        curve.add(Progress(update, 100, 1, 10, update * 32, update * 0.01, torch.tensor(loss)))
+        curve.add(
+            Progress(
+                update=update,
+                num_updates=100,
+                epoch=1,
+                num_epochs=10,
+                samples_seen=update * 32,
+                seconds=update * 0.01,
+                loss=torch.tensor(loss),
+            )
+        )
     curve.read()
     assert curve.diverged and len(curve) == len(curve.history) == 38  # up to the first that is no number
     picture.png()
@@ -151,7 +162,15 @@ def test_divergence_seen_in_validation_ends_the_run_at_its_epoch() -> None:
         ended = update == 2
         curve.add(
             Progress(
-                update, 4, 1, 2, update, 0.1, torch.tensor(1.0), 1.0 if ended else None, math.inf if ended else None
+                update=update,
+                num_updates=4,
+                epoch=1,
+                num_epochs=2,
+                samples_seen=update,
+                seconds=0.1,
+                loss=torch.tensor(1.0),
+                train_loss=1.0 if ended else None,
+                validation_loss=math.inf if ended else None,
             )
         )
     curve.read()
@@ -162,7 +181,17 @@ def test_an_early_spike_does_not_flatten_the_rest() -> None:
     curve = Curve()
     for update in range(1, 1001):
         loss = 1e6 if update == 3 else 1.0
-        curve.add(Progress(update, 1000, 1, 1, update, 0.1, torch.tensor(loss)))
+        curve.add(
+            Progress(
+                update=update,
+                num_updates=1000,
+                epoch=1,
+                num_epochs=1,
+                samples_seen=update,
+                seconds=0.1,
+                loss=torch.tensor(loss),
+            )
+        )
     curve.read()
     assert curve.span("mse", log=False)[1] < 4
 
@@ -182,7 +211,19 @@ def test_earlier_runs_are_capped_and_small() -> None:
 def test_runs_without_validation_and_of_one_update_are_drawn() -> None:
     picture = LossPicture(log=True, metric="rmse", floor=0.5)
     curve = picture.begin(keep=True)
-    curve.add(Progress(1, 1, 1, 1, 32, 0.01, torch.tensor(4.0), 4.0, None))
+    curve.add(
+        Progress(
+            update=1,
+            num_updates=1,
+            epoch=1,
+            num_epochs=1,
+            samples_seen=32,
+            seconds=0.01,
+            loss=torch.tensor(4.0),
+            train_loss=4.0,
+            validation_loss=None,
+        )
+    )
     curve.read()
     assert near(pixels(picture), TRAIN) > 50
     assert picture._curves()[1][1][0] == 2.0  # the root of 4
@@ -193,7 +234,19 @@ def test_zero_loss_on_a_logarithmic_axis_is_survived() -> None:
     picture = LossPicture(log=True)
     curve = picture.begin(keep=True)
     for update in (1, 2):
-        curve.add(Progress(update, 2, update, 2, update, 0.01, torch.tensor(0.0), 0.0, 0.0))
+        curve.add(
+            Progress(
+                update=update,
+                num_updates=2,
+                epoch=update,
+                num_epochs=2,
+                samples_seen=update,
+                seconds=0.01,
+                loss=torch.tensor(0.0),
+                train_loss=0.0,
+                validation_loss=0.0,
+            )
+        )
     curve.read()
     picture.png()
     assert np.isfinite(picture._axes.get_ylim()).all()

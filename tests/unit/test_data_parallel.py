@@ -205,7 +205,7 @@ def test_a_killed_worker_is_one_sentence_and_the_best_weights_are_kept(tmp_path)
     kept, model = collaborative_filter(), collaborative_filter()
     load_weights(kept, tmp_path / "best")
     best = BestWeights(model)
-    History.of(best.watch(train(model, ratings(), ratings(), Config(2, 100, 0.01))))
+    History.of(best.watch(train(model, ratings(), ratings(), Config(num_epochs=2, batch_size=100, learning_rate=0.01))))
     torch.testing.assert_close(kept.state_dict(), model.state_dict())
     assert list(tmp_path.iterdir()) == [tmp_path / "best"], "nothing half-written is left"
 

@@ -174,16 +174,20 @@ def test_there_is_daylight_between_biases_factors_and_the_floor(ratings):
     """Biases stay 12 % above the floor, textbook settings come within 10 % of it, better ones within 8 %."""
     parts = split(ratings)
     floor = ratings.truth.noise_floor(parts.validation_index)
-    biases = rmse_by_epoch(ratings, parts, 0, Config(4, 1024, 0.01, weight_decay=0.02)).min()
-    textbook = rmse_by_epoch(ratings, parts, 50, Config(10, 1024, 0.001)).min()
-    better = rmse_by_epoch(ratings, parts, 50, Config(3, 1024, 0.01, weight_decay=0.08)).min()
+    biases = rmse_by_epoch(
+        ratings, parts, 0, Config(num_epochs=4, batch_size=1024, learning_rate=0.01, weight_decay=0.02)
+    ).min()
+    textbook = rmse_by_epoch(ratings, parts, 50, Config(num_epochs=10, batch_size=1024, learning_rate=0.001)).min()
+    better = rmse_by_epoch(
+        ratings, parts, 50, Config(num_epochs=3, batch_size=1024, learning_rate=0.01, weight_decay=0.08)
+    ).min()
     assert floor < better < textbook < 1.10 * floor < 1.12 * floor < biases
     assert better < 1.08 * floor
 
 
 def test_the_future_is_harder_to_predict_than_the_past(ratings):
     """With a split by time, even for users and films that were trained on: that is the planted drift."""
-    config, errors = Config(3, 1024, 0.01, weight_decay=0.08), {}
+    config, errors = Config(num_epochs=3, batch_size=1024, learning_rate=0.01, weight_decay=0.08), {}
     for by in ("random", "time"):
         parts = split(ratings, by=by)
         model = CollaborativeFilter.for_ratings(ratings, parts.train)

@@ -33,8 +33,9 @@ def rated(num_samples: int, device: str = "cpu") -> Samples:
 def reads(optimizer: str = "adam", num_samples: int = 64, validation: bool = True) -> int:
     model = CollaborativeFilter(20, 20, 4)
     config = Config(num_epochs=2, batch_size=8, optimizer=optimizer, weight_decay=0.1)
+    run = train(model, rated(num_samples), rated(30) if validation else None, config)
     with Reads() as seen:
-        for _progress in train(model, rated(num_samples), rated(30) if validation else None, config):
+        for _progress in run:
             pass
     return seen.count
 

@@ -12,12 +12,14 @@ from helpers import plots
 from helpers.checks import LessonError
 from helpers.models import MLP
 from helpers.training import Config, History, train
-from tests.unit.test_training import patients
+from tests.builders import patients
 
 
 @pytest.fixture(scope="module")
 def history():
-    return History.of(train(MLP(4), patients(), patients(9, seed=1), Config(12, 8, 0.01)))
+    return History.of(
+        train(MLP(4), patients(), patients(9, seed=1), Config(num_epochs=12, batch_size=8, learning_rate=0.01))
+    )
 
 
 @pytest.mark.parametrize("x", plots.X_AXES)
@@ -35,7 +37,7 @@ def test_loss_curves_draw_the_history(history, x):
 
 def test_loss_curves_without_validation():
     _, axes = plots.new_figure()
-    plots.loss_curves(axes, History.of(train(MLP(4), patients(), None, Config(2, 8))))
+    plots.loss_curves(axes, History.of(train(MLP(4), patients(), None, Config(num_epochs=2, batch_size=8))))
     assert len(axes.lines) == 1
 
 

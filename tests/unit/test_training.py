@@ -27,22 +27,9 @@ from helpers.training import (
     make_optimizer,
     predict,
     train,
+    warm_up,
 )
-from helpers.training import loop as training
-
-
-def patients(num_samples=53, num_features=4, seed=0, dtype=torch.float32):
-    generator = torch.Generator().manual_seed(seed)
-    inputs = torch.randn(num_samples, num_features, generator=generator, dtype=dtype)
-    noise = torch.randn(num_samples, generator=generator, dtype=dtype)
-    return Samples(inputs, inputs.sum(1) + 0.3 * noise)
-
-
-def ratings(num_samples=53, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    user = torch.randint(7, (num_samples, 1), generator=generator)
-    movie = torch.randint(11, (num_samples, 1), generator=generator)
-    return Samples(torch.cat([user, movie], 1), 1 + 4 * torch.rand(num_samples, generator=generator))
+from tests.builders import made_up_progress, patients, ratings
 
 
 def test_every_number_equals_a_loop_written_by_hand():
@@ -74,7 +61,9 @@ def test_every_number_equals_a_loop_written_by_hand():
 def test_each_optimizer_learns(optimizer):
     train_set, model = patients(), MLP(4)
     before = evaluate(model, train_set)
-    History.of(train(model, train_set, None, Config(30, 16, 0.01, optimizer)))
+    History.of(
+        train(model, train_set, None, Config(num_epochs=30, batch_size=16, learning_rate=0.01, optimizer=optimizer))
+    )
     assert evaluate(model, train_set) < before / 2
 
 
@@ -83,15 +72,15 @@ def test_sgd_update_is_minus_rate_times_gradient():
     weight = model.layers[0].weight.detach().clone()
     error = predict(model, train_set.inputs) - train_set.targets
     gradient = (2 * error[:, None] * train_set.inputs).mean(0)
-    next(train(model, train_set, None, Config(1, 16, 0.1, "sgd", shuffle=False)))
+    next(
+        train(
+            model,
+            train_set,
+            None,
+            Config(num_epochs=1, batch_size=16, learning_rate=0.1, optimizer="sgd", shuffle=False),
+        )
+    )
     torch.testing.assert_close(model.layers[0].weight[0], weight[0] - 0.1 * gradient)
-
-
-def test_a_sum_under_sgd_is_a_mean_with_batch_size_times_the_rate():
-    train_set, summed, averaged = patients(48), MLP(4), MLP(4)
-    History.of(train(summed, train_set, None, Config(2, 8, 0.001, "sgd", reduction="sum")))
-    History.of(train(averaged, train_set, None, Config(2, 8, 0.008, "sgd")))
-    torch.testing.assert_close(summed.layers[0].weight, averaged.layers[0].weight)
 
 
 @given(st.integers(1, 300), st.integers(1, 80), st.booleans(), st.integers(1, 3))
@@ -99,7 +88,7 @@ def test_a_sum_under_sgd_is_a_mean_with_batch_size_times_the_rate():
 def test_updates_samples_and_epochs_are_counted_right(num_samples, batch_size, drop_last, num_epochs):
     per_epoch = len(range(0, num_samples, batch_size)) - (drop_last and num_samples % batch_size > 0)
     assert iterations_per_epoch(num_samples, batch_size, drop_last) == per_epoch
-    config = Config(num_epochs, batch_size, drop_last=drop_last)
+    config = Config(num_epochs=num_epochs, batch_size=batch_size, drop_last=drop_last)
     if per_epoch == 0:
         with pytest.raises(LessonError, match="drop_last leaves nothing"):
             train(MLP(2, ()), patients(num_samples, 2), None, config)
@@ -117,7 +106,9 @@ def test_updates_samples_and_epochs_are_counted_right(num_samples, batch_size, d
 def test_the_epoch_mean_is_exact_for_any_partition(num_samples, batch_size):
     train_set, model = patients(num_samples, 2, dtype=torch.float64), MLP(2, ()).double()
     expected = evaluate(model, train_set)
-    frozen = train(model, train_set, train_set, Config(1, batch_size, 1e-300, "sgd"))
+    frozen = train(
+        model, train_set, train_set, Config(num_epochs=1, batch_size=batch_size, learning_rate=1e-300, optimizer="sgd")
+    )
     last = list(frozen)[-1]
     assert last.train_loss == pytest.approx(expected, rel=1e-12)
     assert last.validation_loss == pytest.approx(expected, rel=1e-12)
@@ -132,7 +123,7 @@ def test_every_sample_is_seen_once_an_epoch_in_a_new_order():
             return super().__getitem__(index)
 
     plain = patients(10)
-    History.of(train(MLP(4), Watching(plain.inputs, plain.targets), None, Config(2, 4)))
+    History.of(train(MLP(4), Watching(plain.inputs, plain.targets), None, Config(num_epochs=2, batch_size=4)))
     first, second = [*chain(*seen[:3])], [*chain(*seen[3:])]
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
@@ -142,7 +133,12 @@ def test_every_sample_is_seen_once_an_epoch_in_a_new_order():
 def test_same_seed_same_losses_whoever_watches():
     def losses(watch, seed=42):
         model, train_set = MLP(4), patients()
-        return [float(p.loss) for p in watch(train(model, train_set, patients(9), Config(4, 8, 0.01, seed=seed)))]
+        return [
+            float(p.loss)
+            for p in watch(
+                train(model, train_set, patients(9), Config(num_epochs=4, batch_size=8, learning_rate=0.01, seed=seed))
+            )
+        ]
 
     def nosy(run):
         for progress in run:
@@ -158,10 +154,10 @@ def test_same_seed_same_losses_whoever_watches():
 
 def test_stopping_is_not_iterating():
     model, train_set = MLP(4), patients()
-    list(islice(train(model, train_set, None, Config(5, 8)), 3))
+    list(islice(train(model, train_set, None, Config(num_epochs=5, batch_size=8)), 3))
     weights = copy.deepcopy(model.state_dict())
     twin = MLP(4)
-    for progress in train(twin, train_set, None, Config(5, 8)):
+    for progress in train(twin, train_set, None, Config(num_epochs=5, batch_size=8)):
         if progress.update == 3:
             break
     assert all(torch.equal(weights[name], weight) for name, weight in twin.state_dict().items())
@@ -171,7 +167,7 @@ def test_seconds_stand_still_while_the_watcher_works():
     import time
 
     total = 0.0
-    for progress in train(MLP(4), patients(), None, Config(1, 8)):
+    for progress in train(MLP(4), patients(), None, Config(num_epochs=1, batch_size=8)):
         time.sleep(0.05)
         total = progress.seconds
     assert total < 0.05 * 7
@@ -182,7 +178,7 @@ def test_no_loss_is_read_from_the_device_between_epochs(monkeypatch):
     original = torch.Tensor.__float__
     monkeypatch.setattr(torch.Tensor, "__float__", lambda self: reads.append(1) or original(self))
     monkeypatch.setattr(torch.Tensor, "item", lambda self: reads.append(1) or original(self))
-    for progress in train(MLP(4), patients(), patients(9), Config(1, 8)):
+    for progress in train(MLP(4), patients(), patients(9), Config(num_epochs=1, batch_size=8)):
         if not progress.epoch_ended:
             assert not reads
     assert reads
@@ -203,7 +199,8 @@ def test_no_loss_is_read_from_the_device_between_epochs(monkeypatch):
         ("learning_rate", "fast", "learning_rate must be"),
         ("weight_decay", -1, "weight_decay must be"),
         ("optimizer", "Adam", "did you mean 'adam'"),
-        ("reduction", "average", "reduction must be one of"),
+        ("schedule", "cosin", "did you mean 'cosine'"),
+        ("warmup", 1.0, "warmup must be 0 \\(off\\) or a share"),
         ("seed", -1, "seed must be"),
         ("drop_last", "no", "drop_last must be True or False"),
     ],
@@ -297,7 +294,7 @@ def test_a_failed_prediction_leaves_the_model_in_its_mode():
 
 def test_an_import_draws_no_random_numbers():
     state = torch.get_rng_state()
-    training._pay_first_use()
+    warm_up()
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -307,7 +304,7 @@ def test_progress_can_be_compared():
 
 
 def test_history_is_a_tidy_table():
-    history = History.of(train(MLP(4), patients(), patients(9, seed=1), Config(3, 8)))
+    history = History.of(train(MLP(4), patients(), patients(9, seed=1), Config(num_epochs=3, batch_size=8)))
     assert list(history.updates) == ["update", "epoch", "samples_seen", "seconds", "loss"]
     assert list(history.epochs) == ["epoch", "update", "samples_seen", "seconds", "train_loss", "validation_loss"]
     assert len(history.updates) == len(history) == 21
@@ -319,7 +316,7 @@ def test_history_is_a_tidy_table():
 
 
 def test_a_change_to_the_losses_does_not_change_the_history():
-    history = History.of(train(MLP(4), patients(), None, Config(1, 8)))
+    history = History.of(train(MLP(4), patients(), None, Config(num_epochs=1, batch_size=8)))
     history.losses.clear()
     assert len(history.losses) == len(history.updates) == 7
 
@@ -328,15 +325,15 @@ def test_history_of_nothing_and_without_validation():
     assert (
         History().epochs.empty and History().updates.empty and History().best_epoch is None and History().last is None
     )
-    history = History.of(train(MLP(4), patients(), None, Config(2, 8)))
+    history = History.of(train(MLP(4), patients(), None, Config(num_epochs=2, batch_size=8)))
     assert history.epochs["validation_loss"].isna().all() and history.best_validation_loss is None
 
 
 def fake_run(losses):
-    from helpers.training import Progress
-
     for epoch, loss in enumerate(losses, 1):
-        yield Progress(epoch, len(losses), epoch, len(losses), epoch, 0.0, torch.tensor(loss), loss, loss)
+        yield made_up_progress(
+            epoch, loss, num_updates=len(losses), num_epochs=len(losses), train_loss=loss, validation_loss=loss
+        )
 
 
 @pytest.mark.parametrize(
@@ -357,14 +354,21 @@ def test_early_stopping_needs_patience_and_a_validation_set():
     with pytest.raises(LessonError, match="patience"):
         early_stopping(fake_run([1]), 0)
     with pytest.raises(LessonError, match="validation set"):
-        list(early_stopping(train(MLP(4), patients(), None, Config(1, 8))))
+        list(early_stopping(train(MLP(4), patients(), None, Config(num_epochs=1, batch_size=8))))
 
 
 def test_weight_decay_pulls_only_the_rows_that_were_looked_up():
     train_set = Samples(torch.tensor([[0, 0], [1, 0]]), torch.tensor([3.0, 3.0]))
     model = CollaborativeFilter(3, 2, 4, mean=3.0)
     before = copy.deepcopy(model.state_dict())
-    next(train(model, train_set, None, Config(1, 2, 0.1, "sgd", weight_decay=0.5, shuffle=False)))
+    next(
+        train(
+            model,
+            train_set,
+            None,
+            Config(num_epochs=1, batch_size=2, learning_rate=0.1, optimizer="sgd", weight_decay=0.5, shuffle=False),
+        )
+    )
     after = model.state_dict()
     assert torch.equal(before["user_embedding.weight"][2], after["user_embedding.weight"][2])
     assert torch.equal(before["movie_embedding.weight"][1], after["movie_embedding.weight"][1])
@@ -385,7 +389,7 @@ def test_runs_that_are_kept_do_not_hold_the_memory_of_their_updates() -> None:
         parts = split(ratings)
         for run in range(3):
             model = CollaborativeFilter.for_ratings(ratings, parts.train, embedding_dim=128)
-            kept.append(History.of(train(model, parts.train, None, Config(5, weight_decay=0.1))))
+            kept.append(History.of(train(model, parts.train, None, Config(num_epochs=5, weight_decay=0.1))))
             first = first if run else peak_mb()
         print(peak_mb() - first)
     """

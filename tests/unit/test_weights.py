@@ -10,7 +10,7 @@ import torch
 from helpers.checks import LessonError
 from helpers.models import MLP
 from helpers.training import BestWeights, Config, evaluate, load_weights, save_weights, train
-from tests.unit.test_training import patients
+from tests.builders import patients
 
 
 def same(a, b):
@@ -20,7 +20,9 @@ def same(a, b):
 def test_the_best_weights_come_back(tmp_path):
     model, validation_set = MLP(4), patients(9, seed=1)
     best = BestWeights(model)
-    for progress in best.watch(train(model, patients(), validation_set, Config(40, 4, 0.1))):
+    for progress in best.watch(
+        train(model, patients(), validation_set, Config(num_epochs=40, batch_size=4, learning_rate=0.1))
+    ):
         last = progress.validation_loss
     assert best.epoch < 40 and best.validation_loss < last
     best.restore()
@@ -48,22 +50,33 @@ def write_truncated(path):
     path.write_bytes(path.read_bytes()[:200])
 
 
+def save_changed(path, change):
+    weights = MLP(4, seed=2).state_dict()
+    name = list(weights)[-1]  # the last: everything before it could already have been copied
+    torch.save(weights | {name: change(weights[name])}, path)
+
+
 @pytest.mark.fault("one sentence; the model keeps its weights, and no code runs")
 @pytest.mark.parametrize(
     "write, words",
     [
         (lambda path: None, "There is no file of weights"),
-        (write_truncated, "damaged or no file of weights"),
-        (lambda path: path.write_bytes(b""), "damaged or no file of weights|holds more than weights"),
-        (lambda path: path.write_text("weights"), "damaged or no file of weights|holds more than weights"),
+        (write_truncated, "damaged or not a file of weights"),
+        (lambda path: path.write_bytes(b""), "damaged or not a file of weights|holds more than weights"),
+        (lambda path: path.write_text("weights"), "damaged or not a file of weights|holds more than weights"),
         (lambda path: path.write_bytes(pickle.dumps(Evil())), "holds more than weights"),
         (lambda path: torch.save({"layers.0.weight": Evil()}, path), "holds more than weights"),
-        (lambda path: torch.save([1, 2], path), "no weights by name"),
-        (lambda path: torch.save(MLP(4, seed=2).state_dict() | {"epoch": 3}, path), "no weights by name"),
-        (lambda path: torch.save({0: torch.zeros(2)}, path), "no weights by name"),
-        (lambda path: path.write_bytes(b"\x80\x02}q\x00X"), "damaged or no file of weights|holds more than weights"),
-        (lambda path: path.write_bytes(b"\x80\x02."), "damaged or no file of weights|holds more than weights"),
+        (lambda path: torch.save([1, 2], path), "not hold weights by their names"),
+        (lambda path: torch.save(MLP(4, seed=2).state_dict() | {"epoch": 3}, path), "not hold weights by their names"),
+        (lambda path: torch.save({0: torch.zeros(2)}, path), "not hold weights by their names"),
+        (lambda path: path.write_bytes(b"\x80\x02}q\x00X"), "damaged or not a file of weights|holds more than weights"),
+        (lambda path: path.write_bytes(b"\x80\x02."), "damaged or not a file of weights|holds more than weights"),
         (lambda path: save_weights(MLP(5), path), "of another model: layers.0.weight"),
+        (lambda path: save_changed(path, lambda weight: weight.to_sparse()), "not a plain tensor of numbers"),
+        (lambda path: save_changed(path, lambda weight: weight.to("meta")), "not a plain tensor of numbers"),
+        (lambda path: save_changed(path, lambda weight: weight.int()), "has dtype torch.int32, .* wants torch.float32"),
+        (lambda path: save_changed(path, lambda weight: weight + 0j), "has dtype torch.complex64"),
+        (lambda path: save_changed(path, lambda weight: weight / 0), "holds NaN or infinity"),
         (lambda path: save_weights(MLP(4, (64, 8)), path), "of another model"),
     ],
 )
