@@ -25,7 +25,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def is_whole(value: object) -> TypeGuard[Integral]:
+def is_whole(value: object) -> TypeGuard[int]:
     """Whether `value` is a whole number by its type: 3, but neither 3.0 nor True."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 

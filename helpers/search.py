@@ -7,7 +7,6 @@ of progress and that an interrupt keeps the rows that are finished.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, Self
@@ -26,7 +25,7 @@ from torch import nn
 
 from helpers.checks import LessonError, positive_int
 from helpers.data import Samples
-from helpers.devices import available_cores
+from helpers.devices import available_cores, runs_in_place
 from helpers.models import MLP, CollaborativeFilter
 from helpers.training import Config, History, predict, train
 
@@ -179,7 +178,7 @@ def on_all_cores(number: int | None = None) -> joblib.parallel_config:
     `with joblib.parallel_config("dask"):` once a `dask.distributed.Client` is connected, or "ray" after Ray's
     `register_ray()`.
     """
-    most = max(1, math.floor(available_cores()))
+    most = available_cores()
     number = most if number is None else positive_int("number", number)
     return joblib.parallel_config(
         "loky",
@@ -260,7 +259,7 @@ class ProgressLine:
 
     def __init__(self) -> None:
         self._text, self._handle = "", None
-        self._at_once = not os.environ.get("EPOCH_SYNC")
+        self._at_once = not runs_in_place()
 
     def write(self, text: str) -> None:
         """Replace the line."""

@@ -1,6 +1,10 @@
 """Data for training: samples on a device, ratings embedded and real, patients; all loading and checking of it."""
 
 from helpers.data.embedded import Truth
-from helpers.data.ratings import Ratings, Samples, Split, load_diabetes, load_ratings, split, standardise
+from helpers.data.movielens import files_stamp
+from helpers.data.ratings import Ratings, Split, load_ratings, split
+from helpers.data.samples import Samples, load_diabetes, standardise
 
-__all__ = ["Ratings", "Samples", "Split", "Truth", "load_diabetes", "load_ratings", "split", "standardise"]
+__all__ = [
+    "Ratings", "Samples", "Split", "Truth", "files_stamp", "load_diabetes", "load_ratings", "split", "standardise",
+]  # fmt: skip

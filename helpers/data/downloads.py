@@ -8,13 +8,13 @@ import tempfile
 import time
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pooch
 import requests
 
-from helpers.checks import LessonError
+from helpers.checks import LessonError, shown
 
 TIMEOUT = 30  # seconds without a byte
 ATTEMPTS = 2
@@ -25,6 +25,15 @@ PLAN_B = (
     "use load_ratings() for the embedded ones, name a mirror (mirror='https://…' or MOVIELENS_URL), "
     "or unpack the archive by hand and give its folder"
 )
+OTHER_FOLDER = "give another folder (cache='…' or EPOCH_CACHE)"
+
+
+def cache_folder(cache: str | os.PathLike | None = None) -> Path:
+    """Where downloads are kept: `cache`, else EPOCH_CACHE, else the system's folder for such things."""
+    if cache is not None and not isinstance(cache, str | os.PathLike):
+        raise LessonError(f"cache must be the path of a folder; you gave {shown(cache)}.")
+    folder = cache or os.environ.get("EPOCH_CACHE") or pooch.os_cache("epoch-by-epoch")
+    return Path(os.path.expanduser(folder))
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ def fetch(archive: Archive, home: str, cache: str | os.PathLike | None = None, m
     verified. Two processes may fetch at once. Raises `LessonError` when no whole archive can be had; the cache then
     holds nothing of it.
     """
-    folder = Path(pooch.os_cache("epoch-by-epoch") if cache is None else cache).expanduser()
+    folder = cache_folder(cache)
     target = folder / archive.name
     url = f"{_address(mirror or os.environ.get('MOVIELENS_URL') or home)}/{archive.name}"
     try:
@@ -66,24 +75,21 @@ def fetch(archive: Archive, home: str, cache: str | os.PathLike | None = None, m
 def open_archive(path: Path) -> zipfile.ZipFile:
     """The zip file at `path`, looked over before anything is read from it.
 
-    Raises `LessonError` for what is no zip, for members that would land outside their folder, and for absurd sizes.
+    Its members are read in place and never unpacked. Raises `LessonError` for anything but a zip, and for absurd sizes.
     """
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile:
         raise LessonError(
-            f"{path.name} is damaged or no zip archive; delete it and fetch it anew, or {PLAN_B}."
+            f"{path.name} is damaged or not a zip archive; delete it and fetch it again, or {PLAN_B}."
         ) from None
-    for member in archive.infolist():
-        place = PureWindowsPath(member.filename)  # knows both kinds of slash, and drives
-        wrong = None
-        if place.anchor or ".." in place.parts:
-            wrong = f"would land outside its folder ({member.filename!r})"
-        elif member.file_size > LARGEST_MEMBER:
-            wrong = f"claims {member.file_size / 1e9:.0f} GB ({member.filename!r})"
-        if wrong:
-            archive.close()
-            raise LessonError(f"{path.name} holds a file that {wrong}, so nothing was read from it; {PLAN_B}.")
+    largest = max(archive.infolist(), key=lambda member: member.file_size, default=None)
+    if largest and largest.file_size > LARGEST_MEMBER:
+        archive.close()
+        raise LessonError(
+            f"{path.name} holds a file that claims {largest.file_size / 1e9:.0f} GB ({largest.filename!r}), so nothing "
+            f"was read from it; {PLAN_B}."
+        )
     return archive
 
 
@@ -94,7 +100,7 @@ def _address(mirror: str) -> str:
             return mirror.rstrip("/")
     except (ValueError, TypeError, AttributeError):  # what urlsplit makes of a broken address or of a number
         pass
-    raise LessonError(f"A mirror must be an address such as https://example.org/movielens; you gave {mirror!r}.")
+    raise LessonError(f"A mirror must be an address such as https://example.org/movielens; you gave {shown(mirror)}.")
 
 
 def _host(url: str) -> str:
@@ -183,14 +189,17 @@ def _unreachable(url: str, archive: Archive, fault: requests.RequestException) -
     if isinstance(fault, requests.exceptions.SSLError):
         expired = "has expired" if "expired" in str(fault) else "is not to be trusted"
         return LessonError(f"The certificate of {host} {expired}, and verification stays on: {PLAN_B}.")
-    if isinstance(fault, requests.HTTPError):
+    if isinstance(fault, requests.HTTPError) and fault.response is not None:
         return LessonError(
             f"{host} has no {archive.name} to give (it answered {fault.response.status_code} "
             f"{fault.response.reason}): {PLAN_B}."
         )
     if isinstance(fault, requests.exceptions.ChunkedEncodingError):
         return LessonError(f"{host} broke off in the middle of {archive.name}: try again, or {PLAN_B}.")
-    return LessonError(f"{host} cannot be reached for {archive.name}: check the network, or {PLAN_B}.")
+    return LessonError(
+        f"{host} cannot be reached for {archive.name}: check the network (a proxy is named by HTTPS_PROXY), or "
+        f"{PLAN_B}."
+    )
 
 
 def _move(part: Path, target: Path, archive: Archive) -> None:
@@ -204,8 +213,6 @@ def _move(part: Path, target: Path, archive: Archive) -> None:
 
 def _cannot_keep(folder: Path, fault: OSError) -> LessonError:
     if fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return LessonError(f"There is no room left in {folder}: give another folder (cache='…'), or {PLAN_B}.")
+        return LessonError(f"There is no room left in {folder}: {OTHER_FOLDER}, or {PLAN_B}.")
     reason = fault.strerror or str(fault)
-    return LessonError(
-        f"The cache folder {folder} cannot be used ({reason}): give another one (cache='…'), or {PLAN_B}."
-    )
+    return LessonError(f"The cache folder {shown(str(folder))} cannot be used ({reason}): {OTHER_FOLDER}, or {PLAN_B}.")

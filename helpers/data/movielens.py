@@ -5,6 +5,7 @@ Harper & Konstan (2015), "The MovieLens Datasets: History and Context", ACM TiiS
 
 import io
 import os
+import warnings
 import zipfile
 import zlib
 from contextlib import ExitStack
@@ -15,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from helpers.checks import LessonError, did_you_mean
-from helpers.data.downloads import Archive, fetch, open_archive
+from helpers.checks import LessonError, did_you_mean, shown
+from helpers.data.downloads import Archive, cache_folder, fetch, open_archive
 
 HOME = "https://files.grouplens.org/datasets/movielens"
 SETS = {
@@ -30,6 +31,7 @@ SETS = {
     )
 }
 RATINGS_FILES = ("ratings.csv", "u.data", "ratings.dat")
+TITLES_FILES = ("movies.csv", "u.item", "movies.dat")
 COLUMNS = {"userId": "user_id", "movieId": "movie_id", "rating": "rating", "timestamp": "timestamp"}
 
 
@@ -42,6 +44,39 @@ class Loaded(NamedTuple):
     scale: tuple[float, float]
 
 
+def set_name(source: object) -> str | None:
+    """The name that a source gives: "embedded" or a MovieLens set; None for the path of files of one's own."""
+    if isinstance(source, os.PathLike) and not os.path.exists(source):
+        source = os.fspath(source)  # Path("embedded") means "embedded", unless there is a folder of that name
+    return source if isinstance(source, str) and source in ("embedded", *SETS) else None
+
+
+def _local_path(source: str | os.PathLike, cache: str | os.PathLike | None) -> Path:
+    """Where a source's files are, or will be once they are downloaded."""
+    name = set_name(source)
+    if name in SETS:
+        local = Path(os.environ.get("MOVIELENS_DIR") or os.devnull) / name
+        return local if local.is_dir() else cache_folder(cache) / SETS[name].name
+    return Path(os.path.expanduser(source))
+
+
+def files_stamp(source: str | os.PathLike, cache: str | os.PathLike | None = None) -> tuple[tuple[str, int, int], ...]:
+    """Path, time of change and size of every file that a source is read from: changes as soon as one of them does.
+
+    Empty for the embedded ratings and for what is not there (yet). Costs a few looks at the disk; reads nothing.
+    """
+    if not isinstance(source, str | os.PathLike) or set_name(source) == "embedded":
+        return ()
+    path = _local_path(source, cache)
+    try:
+        folder = path if path.is_dir() else path.parent
+        files = [path, *(folder / name for name in (*RATINGS_FILES, *TITLES_FILES))]
+        seen = [(str(file), file.stat()) for file in files if file.is_file()]
+    except (OSError, ValueError):  # a path that no system has: loading it says so
+        return ()
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in seen)
+
+
 def load(source: str | os.PathLike, cache: str | os.PathLike | None = None, mirror: str | None = None) -> Loaded:
     """Read a MovieLens set by its name, or a folder, a zip archive or a ratings.csv by its path.
 
@@ -49,24 +84,22 @@ def load(source: str | os.PathLike, cache: str | os.PathLike | None = None, mirr
     Raises `LessonError` for an unknown source, a failed download, and ratings that are not fit to learn from: a missing
     column, no rows, what is not a number, ids below 0, ratings off the scale, two ratings of one movie by one user.
     """
-    if not isinstance(source, str | os.PathLike):
-        raise LessonError(f"A source of ratings is a name or a path, such as 'embedded'; you gave {source!r}.")
-    if source in SETS:
-        local = Path(os.environ.get("MOVIELENS_DIR") or os.devnull) / source
-        path = local if local.is_dir() else fetch(SETS[source], HOME, cache, mirror)
-    else:
-        path = Path(source).expanduser()
-        if not path.exists():
-            names = ("embedded", *SETS)
-            raise LessonError(
-                f"There are no ratings called {os.fspath(source)!r}{did_you_mean(source, names)}; there are "
-                f"{', '.join(names)}, and any folder of your own by its path."
-            )
+    if not isinstance(source, str | os.PathLike) or not isinstance(os.fspath(source), str):
+        raise LessonError(f"A source of ratings is a name or a path, such as 'embedded'; you gave {shown(source)}.")
+    path, name = _local_path(source, cache), set_name(source)
+    if name in SETS and not os.path.isdir(path):  # unlike Path.is_dir() it takes a path that is too long
+        path = fetch(SETS[name], HOME, cache, mirror)
+    elif not os.path.exists(path):
+        names = ("embedded", *SETS)
+        raise LessonError(
+            f"There are no ratings called {shown(os.fspath(source))}{did_you_mean(source, names)}; there are "
+            f"{', '.join(names)}, and any folder of your own by its path."
+        )
     with ExitStack() as stack:
         try:
             return _read(_open_folder(path, stack), path)
         except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as fault:
-            raise LessonError(f"{path} cannot be read ({fault}); fetch it anew.") from None
+            raise LessonError(f"{path} cannot be read ({fault}); fetch it again.") from None
 
 
 def _open_folder(path: Path, stack: ExitStack) -> Path | zipfile.Path:
@@ -77,7 +110,7 @@ def _open_folder(path: Path, stack: ExitStack) -> Path | zipfile.Path:
         top = min(found, key=len, default="").rpartition("/")[0]
         return zipfile.Path(archive, f"{top}/" if top else "")
     if path.is_file() and path.suffix != ".csv" and path.name not in RATINGS_FILES:
-        raise LessonError(f"{path} is no ratings file: give a ratings.csv, a zip or a folder.")
+        raise LessonError(f"{path} is not a file of ratings: give a ratings.csv, a zip or a folder.")
     return path if path.is_dir() else path.parent
 
 
@@ -117,7 +150,7 @@ def _ratings_without_header(file: Path | zipfile.Path) -> pd.DataFrame:
 
 
 def _parse(file: Path | zipfile.Path, **options) -> pd.DataFrame:
-    """A delimited file as a table. Blank lines are skipped; a file that is no such thing raises `LessonError`."""
+    """A delimited file as a table, blank lines left out. Raises `LessonError` where it is not one."""
     with file.open("rb") as opened:
         if file.name.endswith((".dat", ".data", ".item")):
             options |= {"quoting": QUOTE_NONE, "sep": "|" if file.name == "u.item" else "\t"}
@@ -125,7 +158,9 @@ def _parse(file: Path | zipfile.Path, **options) -> pd.DataFrame:
             # One character between columns lets pandas use its fast parser; no published file has tabs.
             opened = io.BytesIO(opened.read().replace(b"::", b"\t"))
         try:
-            return pd.read_csv(opened, **options)
+            with warnings.catch_warnings(action="ignore", category=pd.errors.ParserWarning):
+                # A comma too many at the end of every row is not a first column without a name.
+                return pd.read_csv(opened, index_col=False, **options)
         except pd.errors.EmptyDataError:
             raise LessonError(f"{file.name} is empty.") from None
         except UnicodeError:
@@ -142,7 +177,7 @@ def _check(ratings: pd.DataFrame, file: str, scale: tuple[float, float]) -> pd.D
         column: (_numbers if column == "rating" else _whole_numbers)(ratings[column], file) for column in ratings
     }
     for column in ("user_id", "movie_id"):
-        _refuse(columns[column] < 0, columns[column], f"in the column {column} of {file} is below 0, which no id is")
+        _refuse(columns[column] < 0, columns[column], f"in the column {column} of {file} is below 0, as no id is")
     columns["rating"] = rating = columns["rating"].astype(float)
     off_scale = (rating < scale[0]) | (rating > scale[1])
     _refuse(off_scale, rating, f"in {file} is off the scale of {scale[0]} to {scale[1]} stars")
@@ -162,7 +197,7 @@ def _numbers(column: pd.Series, file: str) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(numbers))
     if len(bad):
         value = column.iloc[bad[0]]
-        what = "is missing" if pd.isna(value) else f"is {value!r}, which is no number,"
+        what = "is missing" if pd.isna(value) else f"is {shown(value)}, which is not a number,"
         raise LessonError(f"The {column.name} {what} in row {bad[0] + 1:,} of {file}; {len(bad):,} such rows in all.")
     return numbers
 
@@ -170,7 +205,9 @@ def _numbers(column: pd.Series, file: str) -> np.ndarray:
 def _whole_numbers(column: pd.Series, file: str) -> np.ndarray:
     numbers = _numbers(column, file)
     _refuse(numbers % 1 != 0, numbers, f"in the column {column.name} of {file} is not a whole number")
-    _refuse(np.abs(numbers) > 2**53, numbers, f"in the column {column.name} of {file} is too large for an id or a time")
+    _refuse(
+        np.abs(numbers) >= 2**53, numbers, f"in the column {column.name} of {file} is too large for an id or a time"
+    )
     return numbers.astype(np.int64)
 
 

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from helpers.data import Samples
 
 
-def update(
-    model: nn.Module, optimizer: torch.optim.Optimizer, inputs: Tensor, targets: Tensor, config: Config
-) -> Tensor:
+Model = Any  # an nn.Module: PyTorch's types do not know that one may have a penalty()
+
+
+def update(model: Model, optimizer: torch.optim.Optimizer, inputs: Tensor, targets: Tensor, config: Config) -> Tensor:
     """Change the weights once, by one batch; returns the batch's mean squared error as a 0-d tensor on the device."""
     predictions = model(inputs)  # 1. forward: what does the model say?
     loss = (predictions - targets).square().mean()  # 2. loss: how wrong is it, on average over the batch?

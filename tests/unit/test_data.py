@@ -76,6 +76,23 @@ def test_a_table_is_no_source_of_ratings():
         load_ratings(pd.DataFrame({"user": [1], "movie": [2]}))
 
 
+@pytest.mark.fault("one sentence with the devices that there are")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda: load_diabetes(device="cuda"),
+        lambda: split(small(), device="cuda"),
+        lambda: small().samples(device=torch.device("cuda")),
+        lambda: small().samples().to("cuda"),
+        lambda: small().samples().to("quantum"),
+    ],
+)
+def test_a_device_that_is_not_there_is_named(place):
+    with pytest.raises(LessonError, match=r"This machine has no .*cuda|no device called 'quantum'"):
+        place()
+
+
 @pytest.mark.fault("one sentence, before any work")
 def test_a_seed_that_some_library_refuses_is_refused_at_once():
     for work in (lambda seed: split(load_ratings(), seed=seed), lambda seed: load_diabetes(seed=seed)):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -9,31 +10,8 @@ import numpy as np
 import pytest
 
 from helpers.checks import LessonError
-from helpers.data import load_ratings, movielens, split
-
-CSV = "userId,movieId,rating,timestamp\r\n7,10,3.5,964982703\r\n7,20,5.0,964982704\r\n9,10,0.5,964982705\r\n"
-CSV_MOVIES = (
-    'movieId,title,genres\r\n5,Unrated (1999),War\r\n10,"Garçon, The (1995)",Comedy|Drama\r\n20,Long (2001-2003),'
-    "(no genres listed)\r\n"
-)
-U_DATA = "7\t10\t3\t881250949\n7\t20\t5\t881250950\n9\t10\t1\t881250951\n"
-U_ITEM = (
-    "10|Garçon, The (1995)|01-Jan-1995||http://example.org|0|0|0|0|0|1|0|0|1|0|0|0|0|0|0|0|0|0|0\n"
-    "20|Nameless|||http://example.org|1|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0|0\n"
-)
-DAT = "7::10::3::978300760\n7::20::5::978302109\n9::10::1::978301968\n"
-DAT_MOVIES = '10::Garçon, The (1995)::Comedy|Drama\n20::"Quoted": Film (2001)::Action\n'
-
-CSV_FORMAT = {"ratings.csv": CSV.encode(), "movies.csv": CSV_MOVIES.encode()}
-FORMAT_100K = {"u.data": U_DATA.encode(), "u.item": U_ITEM.encode("latin-1")}
-FORMAT_1M = {"ratings.dat": DAT.encode(), "movies.dat": DAT_MOVIES.encode("latin-1")}
-
-
-def write_folder(folder: Path, files: dict[str, bytes]) -> Path:
-    folder.mkdir(exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return folder
+from helpers.data import files_stamp, load_ratings, movielens, split
+from tests.builders import CSV, CSV_FORMAT, CSV_MOVIES, FORMAT_1M, FORMAT_100K, one_sentence, write_folder
 
 
 def write_zip(path: Path, files: dict[str, bytes], top: str = "ml-x/") -> Path:
@@ -89,7 +67,9 @@ def test_ratings_of_your_own_need_no_titles(tmp_path):
 def test_another_file_is_not_the_ratings_beside_it(tmp_path):
     folder = write_folder(tmp_path / "club", CSV_FORMAT)
     (folder / "notes.txt").write_text("ours")
-    with pytest.raises(LessonError, match=r"notes.txt is no ratings file: give a ratings.csv, a zip or a folder\."):
+    with pytest.raises(
+        LessonError, match=r"notes.txt is not a file of ratings: give a ratings.csv, a zip or a folder\."
+    ):
         load_ratings(folder / "notes.txt")
 
 
@@ -102,13 +82,15 @@ BAD_CSV = {
     "gap": (CSV + "9,,4.0,1\n", "The movie_id is missing in row 4"),
     "short row": (CSV + "9,30\n", "The rating is missing in row 4"),
     "long row": (CSV + "9,30,4.0,1,2,3\n", "ratings.csv is not a table"),
-    "word": (CSV + "9,30,good,1\n", "The rating is 'good', which is no number, in row 4"),
+    "word": (CSV + "9,30,good,1\n", "The rating is 'good', which is not a number, in row 4"),
     "infinite": (CSV + "9,30,inf,1\n", "in row 4"),
     "too high": (CSV + "9,30,5.5,1\n", "The value 5.5 in row 4 in ratings.csv is off the scale of 0.5 to 5.0 stars"),
     "too low": (CSV + "9,30,0,1\n", "off the scale"),
     "negative id": (CSV + "-9,30,4,1\n", "The value -9 in row 4 in the column user_id of ratings.csv is below 0"),
     "half an id": (CSV + "9,30.5,4,1\n", "The value 30.5 in row 4 in the column movie_id .* is not a whole number"),
     "twice": (CSV + "9,10,4,1\n7,10,4,1\n", r"user 9 rates movie 10 more than once \(2 such rows"),
+    "beyond 2^53": (CSV + "9007199254740993,30,4,1\n", "in the column user_id of ratings.csv is too large for an id"),
+    "at 2^53": (CSV + "9007199254740992,30,4,1\n", "in the column user_id of ratings.csv is too large for an id"),
     "utf-16": (CSV.encode("utf-16"), "ratings.csv is not UTF-8 text"),
     "latin-1": (CSV.replace("7,10,3.5", "é,10,3.5").encode("latin-1"), "ratings.csv is not UTF-8 text"),
 }
@@ -122,11 +104,6 @@ def test_bad_ratings_are_named_in_one_sentence(tmp_path, content, words):
     with pytest.raises(LessonError, match=words) as caught:
         load_ratings(folder)
     assert one_sentence(caught.value)
-
-
-def one_sentence(error: LessonError) -> bool:
-    text = str(error)
-    return "\n" not in text and text.endswith(".") and error.__cause__ is None and len(text) < 400
 
 
 @pytest.mark.fault("one sentence with the file and what it should have")
@@ -155,7 +132,7 @@ def test_a_damaged_zip_is_named(tmp_path):
     archive = write_zip(tmp_path / "ml-x.zip", {"ratings.csv": os.urandom(3000).hex().encode()})
     whole = archive.read_bytes()
     archive.write_bytes(whole[:1500])
-    with pytest.raises(LessonError, match=r"ml-x\.zip is damaged or no zip archive"):
+    with pytest.raises(LessonError, match=r"ml-x\.zip is damaged or not a zip archive"):
         load_ratings(archive)
     archive.write_bytes(whole[:1000] + bytes(50) + whole[1050:])
     with pytest.raises(LessonError, match="cannot be read") as caught:
@@ -172,18 +149,63 @@ def test_a_damaged_zip_is_named(tmp_path):
         ("no/such/folder", "There are no ratings called 'no/such/folder'; there are embedded, ml-latest-small"),
         (100, "is a name or a path, such as 'embedded'; you gave 100"),
         (None, "is a name or a path"),
+        (b"embedded", "is a name or a path"),
+        (Path("Embedded"), "did you mean 'embedded'"),
+        ("~nosuchuser/x", "There are no ratings called '~nosuchuser/x'"),
+        ("x" * 5_000, "There are no ratings called 'xxx"),
+        ("a\0b", "There are no ratings called"),
     ],
+    ids=lambda value: repr(value)[:30],
 )
 def test_an_unknown_source_is_named(source, words):
-    with pytest.raises(LessonError, match=words):
+    with pytest.raises(LessonError, match=words) as caught:
         load_ratings(source)
+    assert one_sentence(caught.value)
+
+
+def test_a_name_given_as_a_path_is_the_name_unless_there_is_such_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_ratings(Path("embedded")).truth is not None
+    write_folder(tmp_path / "embedded", CSV_FORMAT)
+    assert len(load_ratings(Path("embedded"))) == 3 and len(load_ratings("embedded")) == 125_000
+
+
+def test_a_comma_too_many_at_the_end_of_every_row_shifts_nothing(tmp_path):
+    folder = write_folder(tmp_path / "club", CSV_FORMAT)
+    rows = CSV.splitlines()
+    (folder / "ratings.csv").write_text("\n".join([rows[0], *(f"{row}," for row in rows[1:])]) + "\n")
+    assert load_ratings(folder).table.equals(load_ratings(write_folder(tmp_path / "ml-x", CSV_FORMAT)).table)
+
+
+@pytest.mark.parametrize("files", [CSV_FORMAT, FORMAT_100K, FORMAT_1M], ids=["csv", "100k", "1m"])
+def test_the_stamp_changes_with_every_file_that_is_read_and_with_nothing_else(tmp_path, files):
+    folder = write_folder(tmp_path / "ml-x", files)
+    seen = {files_stamp(folder)}
+    (folder / "notes.txt").write_text("ours")
+    assert {files_stamp(folder), files_stamp(str(folder))} == seen
+    for number, name in enumerate(files, 1):
+        with (folder / name).open("ab") as file:
+            file.write(b"\n")
+        seen.add(files_stamp(folder))
+        assert len(seen) == 1 + number
+    os.utime(folder / next(iter(files)), (1, 1))  # the same size, another time
+    assert files_stamp(folder) not in seen
+
+
+def test_the_stamp_of_a_set_is_that_of_the_files_it_is_read_from(tmp_path, monkeypatch):
+    monkeypatch.delenv("MOVIELENS_DIR", raising=False)
+    monkeypatch.setenv("EPOCH_CACHE", str(tmp_path / "cache"))
+    assert files_stamp("embedded") == files_stamp("ml-100k") == files_stamp("no such") == files_stamp("a\0b") == ()
+    archive = write_zip(write_folder(tmp_path / "cache", {}) / "ml-100k.zip", FORMAT_100K)
+    assert files_stamp("ml-100k")[0][0] == str(archive)
+    monkeypatch.setenv("MOVIELENS_DIR", str(tmp_path))
+    folder = write_folder(tmp_path / "ml-100k", FORMAT_100K)
+    assert [Path(name) for name, _, _ in files_stamp("ml-100k")] == [folder / "u.data", folder / "u.item"]
 
 
 @pytest.fixture(scope="module")
-def real():
-    if "MOVIELENS_DIR" not in os.environ:
-        pytest.skip("MOVIELENS_DIR is not set: this needs the real ml-latest-small")
-    return load_ratings("ml-latest-small")
+def real(movielens):
+    return load_ratings(movielens)
 
 
 def test_the_real_ml_latest_small(real):
@@ -196,12 +218,14 @@ def test_the_real_ml_latest_small(real):
     assert np.array_equal(split(real).train_index, parts.train_index)
 
 
-def test_the_real_files_are_as_published(real):
-    folder = Path(os.environ["MOVIELENS_DIR"]) / "ml-latest-small"
-    hashes = [hashlib.sha256((folder / name).read_bytes()).hexdigest()[:8] for name in ("ratings.csv", "movies.csv")]
+def test_the_real_files_are_as_published(movielens):
+    hashes = [hashlib.sha256((movielens / name).read_bytes()).hexdigest()[:8] for name in ("ratings.csv", "movies.csv")]
     assert hashes == ["aa289ca8", "5a5f32dd"]
 
 
-def test_the_sets_that_can_be_had_by_name():
-    assert list(movielens.SETS) == ["ml-latest-small", "ml-100k", "ml-1m", "ml-20m", "ml-25m"]
-    assert all(len(archive.sha256) == 64 and archive.size > 900_000 for archive in movielens.SETS.values())
+def test_every_set_is_told_to_the_learner_and_can_be_verified():
+    hashes = {archive.sha256 for archive in movielens.SETS.values()}
+    assert len(hashes) == len(movielens.SETS) >= 5
+    for name, archive in movielens.SETS.items():
+        assert f'"{name}"' in load_ratings.__doc__ and archive.name == f"{name}.zip"
+        assert re.fullmatch("[0-9a-f]{64}", archive.sha256) and archive.size > 900_000

@@ -59,7 +59,7 @@ def test_a_picture_is_a_png_with_a_sentence(history):
     picture = plots.show(fresh(history), "Validation loss is lowest at the end.")
     pixels = image.imread(io.BytesIO(picture.png), format="png")
     assert pixels.ndim == 3 and pixels[..., :3].std() > 0.01
-    assert picture.png == plots.Picture(fresh(history), "").png
+    assert picture.png == plots.Captioned(fresh(history), "").png
     assert repr(picture) == "Validation loss is lowest at the end."
 
 
@@ -128,6 +128,34 @@ def test_words_on_coloured_ground_can_be_read():
     plots.recommendations(axes, ["A film"], [4.5], ["because of another"])
     bar = to_hex(axes.patches[0].get_facecolor())
     assert len(axes.texts) == 2 and all(plots.contrast(t.get_color(), bar) >= plots.READABLE for t in axes.texts)
+
+
+ODD = ["$^$ (2010)", "100% $ure", r"\frac", "A $1 film and a $2 film"]
+
+
+@pytest.mark.fault("the title, letter by letter")
+def test_titles_are_written_as_they_are_and_never_read_as_formulas():
+    figure, (left, right) = plots.new_figure(columns=2)
+    plots.recommendations(left, ODD, [4.0] * 4, [f"because you liked {title}" for title in ODD])
+    plots.bars(right, dict.fromkeys(ODD, 1.0))
+    figure.savefig(io.BytesIO())
+    figure, axes = plots.new_figure()
+    plots.heat_map(axes, np.eye(4), ODD, ODD)
+    for title in ODD:
+        plots.label_end(axes, 1, 1, title, plots.BLUE)
+    figure.savefig(io.BytesIO())
+    drawn = {text.get_text() for axes in (left, right, axes) for text in axes.findobj(Text)}
+    assert {f"4.00  {title}" for title in ODD} | set(ODD) <= drawn
+
+
+def test_the_best_is_marked_alike_in_every_picture(history):
+    marks = []
+    for draw in (plots.loss_curves, lambda axes, _: plots.knob_curves(axes, "rate", [1, 2, 3], [3, 2, 1], [3, 1, 2])):
+        _, axes = plots.new_figure()
+        draw(axes, history)
+        (mark,) = [line for line in axes.lines if to_hex(line.get_color()) == plots.BEST.lower()]
+        marks.append((mark.get_marker(), mark.get_markersize()))
+    assert marks == [("o", 7)] * 2
 
 
 def test_a_map_of_films_has_a_colour_and_a_shape_for_each_of_seven_genres():

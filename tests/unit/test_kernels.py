@@ -9,7 +9,7 @@ from jupyter_client import KernelManager
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
-from tests.faults.test_downloads import ROWS
+from tests.builders import ROWS
 from tests.tools.kernel import course_environment
 
 SET_UP = """

@@ -1,4 +1,4 @@
-"""The fault table: every test marked `fault("what the learner sees")`, counted. `python -m tests.faults.table`"""
+"""The fault table: every test marked `fault("what the learner sees")`, counted. `python -m tests.tools.fault_table`"""
 
 import contextlib
 import io

@@ -6,8 +6,7 @@ import pytest
 
 from helpers.checks import LessonError
 from helpers.data import load_ratings
-from tests.faults.test_downloads import make_zip
-from tests.unit.test_movielens import CSV, CSV_FORMAT, DAT, FORMAT_1M, FORMAT_100K, U_DATA, one_sentence, write_folder
+from tests.builders import CSV, CSV_FORMAT, DAT, FORMAT_1M, FORMAT_100K, U_DATA, make_zip, one_sentence, write_folder
 
 # File of ratings, its text, its separator, the file of titles beside it.
 FORMATS = {
@@ -27,14 +26,14 @@ def without_last_column(text: str, separator: str) -> str:
 
 
 REFUSED = {
-    "another encoding": (lambda text, separator: text.encode("utf-16"), "not UTF-8|no number|needs four"),
+    "another encoding": (lambda text, separator: text.encode("utf-16"), "not UTF-8|not a number|needs four"),
     "a missing column": (without_last_column, "has no column|needs four"),
     "a rating twice": (appended("9,10,4,5"), "user 9 rates movie 10 more than once"),
     "a negative id": (appended("9,-30,4,5"), "below 0"),
     "an id out of all bounds": (appended("9,99999999999999999999,4,5"), "too large for an id"),
     "a time out of all bounds": (appended("9,30,4,1e40"), "too large for an id or a time"),
     "a rating off the scale": (appended("9,30,6,5"), "off the scale"),
-    "a rating in words": (appended("9,30,good,5"), "'good', which is no number"),
+    "a rating in words": (appended("9,30,good,5"), "'good', which is not a number"),
     "no rating at all": (lambda text, separator: "", "is empty"),
 }
 TAKEN = {

@@ -6,7 +6,6 @@ After every one of them: one sentence that says what to do, and a cache with not
 import contextlib
 import errno
 import hashlib
-import io
 import os
 import shutil
 import signal
@@ -17,29 +16,16 @@ import sys
 import tempfile
 import threading
 import time
-import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from helpers.checks import LessonError
 from helpers.data import downloads, load_ratings, movielens
 from helpers.data.downloads import Archive
-
-ROWS = "".join(f"{row % 50 + 1}\t{row // 50 + 1}\t{row % 5 + 1}\t{row}\n" for row in range(4_000))
-
-
-def make_zip(members: dict[str, str], claim: int | None = None) -> bytes:
-    """A zip archive; `claim` is the size its directory claims for the first member."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-        if claim:
-            archive.filelist[0].file_size = claim
-    return buffer.getvalue()
-
+from tests.builders import ROWS, make_zip
 
 GOOD = make_zip({"ml-100k/u.data": ROWS})
 
@@ -48,7 +34,7 @@ class Handler(BaseHTTPRequestHandler):
     """The first part of the path says how to behave."""
 
     def do_GET(self):
-        body, how = self.server.body, self.path.split("/")[1]
+        body, how = self.server.body, urlsplit(self.path).path.split("/")[1]  # a proxy is asked for the whole address
         self.server.requests.append(self.path)
         if how.isdigit():
             self.send_error(int(how))
@@ -94,7 +80,7 @@ def serving(body: bytes, tls: ssl.SSLContext | None = None):
 
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch):
-    for name in ("MOVIELENS_DIR", "MOVIELENS_URL", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    for name in ("MOVIELENS_DIR", "MOVIELENS_URL", "EPOCH_CACHE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(movielens, "HOME", "http://127.0.0.1:9")  # never the real address
@@ -151,12 +137,44 @@ def test_a_folder_of_movielens_spares_the_download(tmp_path, cache, monkeypatch)
     assert len(load_ratings("ml-100k", cache=cache)) == 4_000 and not cache.exists()
 
 
+def test_a_folder_for_downloads_may_stand_in_the_environment(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("EPOCH_CACHE", str(tmp_path / "kept"))
+    load_ratings("ml-100k", mirror=server.url + "/ok")
+    assert os.listdir(tmp_path / "kept") == ["ml-100k.zip"]
+    load_ratings("ml-100k", cache=tmp_path / "named", mirror=server.url + "/ok")  # the argument before the variable
+    assert len(server.requests) == 2
+
+
+def test_a_proxy_named_in_the_environment_is_used(server, cache, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    assert len(load_ratings("ml-100k", cache=cache, mirror="http://no-such-host.invalid/ok")) == 4_000
+    assert server.requests == ["http://no-such-host.invalid/ok/ml-100k.zip"]
+
+
+@pytest.mark.fault("one sentence: what a cache is")
+@pytest.mark.parametrize("wrong", [3, ["cache"], True], ids=repr)
+def test_a_cache_that_is_not_a_folder(wrong):
+    with pytest.raises(LessonError, match="cache must be the path of a folder; you gave"):
+        load_ratings("ml-100k", cache=wrong)
+
+
+@pytest.mark.fault("one sentence: the folder cannot be used")
+def test_a_cache_with_a_name_that_no_system_takes(server):
+    with pytest.raises(LessonError, match=r"The cache folder .* cannot be used") as caught:
+        load_ratings("ml-100k", cache="x" * 5_000, mirror=server.url + "/ok")
+    assert len(str(caught.value)) < 500
+
+
 @pytest.mark.fault("one sentence: the address, and what else to do; nothing left in the cache")
 def test_nobody_answers(cache):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    refused(cache, f"http://127.0.0.1:{port}", f"127.0.0.1:{port} cannot be reached for ml-100k.zip: check the network")
+    refused(
+        cache,
+        f"http://127.0.0.1:{port}",
+        f"127.0.0.1:{port} cannot be reached for ml-100k.zip: check the network .a proxy is named by HTTPS_PROXY",
+    )
 
 
 @pytest.mark.fault("one sentence: what an address looks like; no connection is made")
@@ -222,7 +240,7 @@ def test_a_source_that_does_not_stop_sending(server, cache):
     refused(cache, server.url + "/endless", "sends more than the .* bytes that ml-100k.zip has, so it was stopped")
 
 
-@pytest.mark.fault("one sentence; nothing is read and nothing is written")
+@pytest.mark.fault("the ratings; nothing is ever unpacked")
 @pytest.mark.parametrize(
     "name", ["../evil.txt", "/etc/evil", "ml-100k/../../evil", "..\\evil", "C:\\evil", "\\\\host\\evil"]
 )
@@ -230,7 +248,7 @@ def test_a_member_that_would_escape_its_folder(cache, monkeypatch, name):
     evil = make_zip({"ml-100k/u.data": ROWS, name: "evil"})
     publish(monkeypatch, evil)
     with serving(evil) as server:
-        refused(cache, server.url + "/ok", "holds a file that would land outside its folder .*nothing was read")
+        assert len(load_ratings("ml-100k", cache=cache, mirror=server.url + "/ok")) == 4_000
     assert not list(cache.parent.rglob("evil*"))
 
 
@@ -246,7 +264,7 @@ def test_a_member_that_claims_ten_gigabytes(cache, monkeypatch):
 def test_a_published_file_that_is_no_zip(cache, monkeypatch):
     publish(monkeypatch, b"not a zip")
     with serving(b"not a zip") as server:
-        refused(cache, server.url + "/ok", "ml-100k.zip is damaged or no zip archive")
+        refused(cache, server.url + "/ok", "ml-100k.zip is damaged or not a zip archive")
 
 
 @pytest.mark.fault("nothing: it is fetched again")
@@ -294,7 +312,7 @@ def test_the_disk_is_full(server, cache):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
     try:
-        refused(cache, server.url + "/ok", "There is no room left in .*cache='…'")
+        refused(cache, server.url + "/ok", "There is no room left in .*cache='…' or EPOCH_CACHE")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 

@@ -18,7 +18,7 @@ def test_another_matter(): ...
 
 
 def table(file: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "tests.faults.table", str(file)]
+    command = [sys.executable, "-m", "tests.tools.fault_table", str(file)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
