@@ -10,17 +10,21 @@ import copy
 import html
 import itertools
 import math
-import re
-import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 
 import numpy as np
 
-from helpers.checks import LessonError, did_you_mean
+from helpers.checks import LessonError, did_you_mean, is_whole, shown
+from helpers.exercises.answers import as_numbers, clip, kind_of, plain
 
 NOTEBOOKS = (1, 2, 3, 4, 5)
+
+__all__ = [
+    "SOMETHING_ELSE", "Judge", "Reply", "as_numbers", "check", "choice", "exercises", "find", "function", "how_far",
+    "number", "numbers", "plain", "shown",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ SOMETHING_ELSE = (
 UNREADABLE = "This answer cannot be read: give a plain number, text, list or function."
 # What a learner's generator yields is read up to here, so that an endless one ends.
 MOST_ITEMS = 100_000
+QUOTES = "\"'"
 
 
 def check(name: str, answer: object = None) -> Reply:
@@ -68,11 +73,39 @@ def check(name: str, answer: object = None) -> Reply:
     if answer is None or answer is ...:
         return Reply(None, f"Exercise {name} waits for your answer: replace None above and run the cell again.")
     try:
-        return judge(answer)
+        reply = judge(answer)
     except KeyboardInterrupt:
         raise
     except BaseException:  # an answer may be anything, and raise anything when it is looked at
-        return Reply(False, SOMETHING_ELSE if callable(answer) else UNREADABLE)
+        reply = Reply(False, SOMETHING_ELSE if callable(answer) else UNREADABLE)
+    _solved[name] = _solved.get(name, False) or bool(reply.passed)
+    return reply
+
+
+# The exercises that were answered in this kernel: whether one answer was right. Nothing is written or sent.
+_solved: dict[str, bool] = {}
+
+
+def how_far(notebook: int) -> Reply:
+    """Which exercises of a notebook are solved, tried or open, as far as this kernel has seen.
+
+    Raises:
+        LessonError: for a notebook that the course does not have.
+    """
+    if not is_whole(notebook) or notebook not in NOTEBOOKS:
+        raise LessonError(f"notebook must be one of {', '.join(map(str, NOTEBOOKS))}; you gave {shown(notebook)}.")
+    names = [name for name in exercises() if name.startswith(f"{notebook}.")]
+    kinds = {"solved": True, "tried": False, "open": None}
+    groups = {kind: [name for name in names if _solved.get(name) is state] for kind, state in kinds.items()}
+    parts = [f"{len(group)} {kind} ({', '.join(group)})" for kind, group in groups.items() if group]
+    done = len(groups["solved"]) == len(names)
+    if done:
+        advice = "That is all of them: you have done what this notebook asks."
+    elif groups["tried"]:
+        advice = f"Next: {groups['tried'][0]}, with its hint."
+    else:
+        advice = f"Next: {groups['open'][0]}."
+    return Reply(done or None, f"Of {len(names)} exercises {', '.join(parts)}. {advice}")
 
 
 def find(name: str) -> Judge:
@@ -114,7 +147,7 @@ def number(
     def judge(answer: object) -> Reply:
         given = as_numbers(answer)
         if given is None or given.size != 1:
-            return Reply(False, f"One number is wanted here, and this is {_kind(answer)}.")
+            return Reply(False, f"One number is wanted here, and this is {kind_of(answer)}.")
         value = float(given.reshape(-1)[0])
         if _close(value, expected, tolerance):
             return _right(right)
@@ -143,7 +176,7 @@ def numbers(
     def judge(answer: object) -> Reply:
         given = as_numbers(answer)
         if given is None:
-            return Reply(False, f"{len(target)} numbers are wanted here, and this is {_kind(answer)}.")
+            return Reply(False, f"{len(target)} numbers are wanted here, and this is {kind_of(answer)}.")
         given = given.reshape(-1)
         if same(given, target, tolerance):
             return _right(right)
@@ -183,12 +216,14 @@ def function(test: Callable[[Callable], str | None], *, right: str = "") -> Judg
 
     def judge(answer: object) -> Reply:
         if not callable(answer):
-            return Reply(False, f"A function is wanted here (its name, without brackets), and this is {_kind(answer)}.")
+            return Reply(
+                False, f"A function is wanted here (its name, without brackets), and this is {kind_of(answer)}."
+            )
         try:
             hint = test(_guarded(answer))
         except _Told as told:
             hint = str(told)
-        return Reply(False, _clip(hint, 400)) if hint else _right(right)
+        return Reply(False, clip(hint, 400)) if hint else _right(right)
 
     return judge
 
@@ -209,7 +244,7 @@ def _guarded(learners: Callable) -> Callable:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # sys.exit() too: it is part of the lesson, and no crash
-            raise _Told(f"Your function stopped with {type(error).__name__}: {_clip(str(error))}") from error
+            raise _Told(f"Your function stopped with {type(error).__name__}: {clip(str(error))}") from error
         if next(calls) == 1 and result is None:
             raise _Told(NOTHING)
         return result
@@ -226,67 +261,3 @@ def _right(text: str) -> Reply:
 
 def _close(a: float, b: float, tolerance: float) -> bool:
     return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance if b == 0 else 0.0)
-
-
-def as_numbers(answer: object) -> np.ndarray | None:
-    """Whatever holds numbers as a float64 array; None for what does not, and for switches and complex numbers."""
-    if isinstance(answer, (set, dict)):
-        return None
-    try:
-        if isinstance(answer, str):
-            # 100,000 is a number; 0,5 might be one or two, so it is none.
-            answer = re.sub(r"(?<=\d)[,_](?=\d{3}(\D|$))", "", answer.strip())
-        elif hasattr(answer, "detach"):  # a tensor; not all of their kinds are NumPy's as well
-            answer = answer.detach().cpu().to_dense().tolist()
-        elif isinstance(answer, (list, tuple)):
-            answer = [item.tolist() if hasattr(item, "tolist") else item for item in answer]
-        values = np.asarray(answer)
-        if values.dtype.kind in "iufU":
-            return values.astype(float)
-        return (
-            np.array([_as_float(item) for item in values.flat]).reshape(values.shape) if values.dtype == "O" else None
-        )
-    except (TypeError, ValueError, RuntimeError):
-        return None
-
-
-def _as_float(item: object) -> float:
-    try:
-        return float(item)  # type: ignore[arg-type]
-    except OverflowError:
-        return math.inf
-
-
-def plain(answer: object) -> list[int | float] | None:
-    """Whatever holds numbers as a list of Python's own, whole ones as int: to compare and to show. None as above."""
-    values = as_numbers(answer)
-    return None if values is None else [int(v) if v.is_integer() else v for v in values.reshape(-1).tolist()]
-
-
-def _kind(answer: object) -> str:
-    if callable(answer):
-        return "a function"
-    if isinstance(answer, str):
-        return f"the text {shown(answer)}"
-    values = as_numbers(answer)
-    return (
-        f"{values.size} numbers"
-        if values is not None and values.size != 1
-        else f"{shown(answer)} ({type(answer).__name__})"
-    )
-
-
-QUOTES = "\"'"
-
-
-def shown(value: object) -> str:
-    """A value as a sentence can show it, on one line and cut short; a few have no text of their own."""
-    try:
-        return _clip(reprlib.repr(value), 80)
-    except Exception:  # an integer of too many digits, say
-        return f"this {type(value).__name__}"
-
-
-def _clip(text: str, longest: int = 200) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
