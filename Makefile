@@ -25,7 +25,7 @@ help:
 	@echo "make two-threads  test the notebooks with two threads in every kernel"
 	@echo "make notebooks  run the notebooks and refresh their outputs (NOTEBOOK=... for one of them)"
 	@echo "make check-notebooks  run the notebooks and fail if their saved outputs would change"
-	@echo "make lint       check code and notebooks with ruff"
+	@echo "make lint       check code and notebooks with ruff, and the types in helpers with mypy"
 	@echo "make format     format code and notebooks with ruff"
 	@echo "make bench      run the benchmarks (BENCH=... for one of them, BENCH=--list for their names)"
 	@echo "make claims     run the claims of the course over their seeds (CLAIM=... for one of them; takes minutes)"
@@ -58,6 +58,7 @@ check-notebooks: setup
 lint: setup
 	$(RUN) ruff check
 	$(RUN) ruff format --check
+	$(RUN) mypy
 
 format: setup
 	$(RUN) ruff check --fix

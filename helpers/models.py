@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ INITIAL_SPREAD = 0.04
 class _RowModel(nn.Module):
     """A model that looks rows up in tables, and remembers which for the penalty."""
 
+    mean: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self._looked_up: list[Tensor] = []
@@ -37,7 +40,7 @@ class _RowModel(nn.Module):
         looked_up, self._looked_up = self._looked_up, []
         if not looked_up:
             raise LessonError("The penalty is that of the rows just looked up: call the model in training mode first.")
-        return sum(rows.pow(2).sum(1) for rows in looked_up).mean()
+        return reduce(torch.add, (rows.pow(2).sum(1) for rows in looked_up)).mean()
 
     def __getstate__(self) -> dict:
         # What the last forward looked up belongs to its graph, which can be neither copied nor saved.
@@ -104,11 +107,11 @@ class CollaborativeFilter(_RowModel):
         """Rows (B, 2) of [user, movie], int64 -> predicted ratings (B,), in stars."""
         user, movie = inputs.unbind(1)
         prediction, looked_up = self.mean, []
-        if self.user_bias is not None:
+        if self.user_bias is not None and self.movie_bias is not None:
             user_bias, movie_bias = _look_up(self.user_bias, user), _look_up(self.movie_bias, movie)
             prediction = prediction + user_bias.squeeze(1) + movie_bias.squeeze(1)
             looked_up += [user_bias, movie_bias]
-        if self.user_embedding is not None:
+        if self.user_embedding is not None and self.movie_embedding is not None:
             user_vector, movie_vector = _look_up(self.user_embedding, user), _look_up(self.movie_embedding, movie)
             prediction = prediction + (user_vector * movie_vector).sum(1)
             looked_up += [user_vector, movie_vector]
@@ -154,7 +157,8 @@ class MLP(nn.Module):
 
     def penalty(self) -> Tensor:
         """The squared length of all weights (not the biases: they bend nothing); a scalar."""
-        return sum(weight.pow(2).sum() for name, weight in self.named_parameters() if name.endswith("weight"))
+        weights = (weight for name, weight in self.named_parameters() if name.endswith("weight"))
+        return reduce(torch.add, (weight.pow(2).sum() for weight in weights))
 
 
 class RatingMLP(_RowModel):
@@ -206,8 +210,8 @@ def _table(num_rows: int, num_columns: int, generator: torch.Generator | None) -
 def _look_up(table: nn.Embedding, rows: Tensor) -> Tensor:
     """Rows (B,) of a table -> (B, columns): `table(rows)`, with the same gradient to the last bit.
 
-    On the CPU `index_select` learns faster: measured, 12 to 15 % of an update, 35 % with the tables of MovieLens 25M.
-    On a GPU its gradient would be added up in any order, and the embedding's is not.
+    On the CPU `index_select` takes less time: an update is 12 to 15 % shorter, with the tables of MovieLens 25M 35 %
+    (measured). On a GPU it would add up its gradient in an order of chance, which the embedding does not.
     """
     if rows.device.type == "cpu" and not table.sparse:
         return table.weight.index_select(0, rows)

@@ -189,7 +189,7 @@ def _unreachable(url: str, archive: Archive, fault: requests.RequestException) -
     if isinstance(fault, requests.exceptions.SSLError):
         expired = "has expired" if "expired" in str(fault) else "is not to be trusted"
         return LessonError(f"The certificate of {host} {expired}, and verification stays on: {PLAN_B}.")
-    if isinstance(fault, requests.HTTPError):
+    if isinstance(fault, requests.HTTPError) and fault.response is not None:
         return LessonError(
             f"{host} has no {archive.name} to give (it answered {fault.response.status_code} "
             f"{fault.response.reason}): {PLAN_B}."

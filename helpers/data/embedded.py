@@ -150,8 +150,8 @@ def _make_movies(random: np.random.RandomState) -> tuple[pd.DataFrame, np.ndarra
     year = LAST_YEAR - age.astype(int)
     tastes += QUIRK * random.standard_normal(tastes.shape)
     titles = [f"{title} ({when})" for title, when in zip(invent_titles(genres, SEED), year, strict=True)]
-    genres = ["|".join(sorted(names)) for names in genres]
-    return pd.DataFrame({"title": titles, "genres": genres, "year": year}), tastes
+    written = ["|".join(sorted(names)) for names in genres]
+    return pd.DataFrame({"title": titles, "genres": written, "year": year}), tastes
 
 
 def _pick(random: np.random.RandomState, weights: np.ndarray) -> int:
@@ -207,7 +207,8 @@ def _choose_films(
     least_key = np.take_along_axis(np.sort(keys, axis=1), NUM_MOVIES - how_many[:, None], axis=1)
     chosen = keys >= least_key
     _rate_the_unrated(chosen, keys)
-    return np.nonzero(chosen)
+    user, movie = np.nonzero(chosen)
+    return user, movie
 
 
 def _how_many_each(random: np.random.RandomState) -> np.ndarray:

@@ -172,7 +172,7 @@ def invent_titles(genres: Sequence[Sequence[str]], seed: int) -> list[str]:
     what = {genre: names.split("|") for genre, names in WHAT.items()}
 
     def pick(choices: Sequence[str]) -> str:
-        return choices[random.randint(len(choices), dtype=np.int64)]
+        return choices[int(random.randint(len(choices), dtype=np.int64))]
 
     titles: dict[str, None] = {}  # keeps its order
     for first, *others in genres:

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from helpers.checks import LessonError, did_you_mean
+from helpers.checks import LessonError, did_you_mean, is_whole, shown
+from helpers.exercises.answers import as_numbers, plain
 from helpers.exercises.instructor import own_judges
 from helpers.exercises.judges import (
-    QUOTES,
     SOMETHING_ELSE,
     UNREADABLE,
     Judge,
     Reply,
-    as_numbers,
     choice,
     function,
     number,
     numbers,
-    plain,
-    shown,
 )
-from helpers.exercises.progress import SEEN, HowFar, of_notebook
 
 __all__ = [
     "SOMETHING_ELSE", "Judge", "Reply", "as_numbers", "check", "choice", "exercises", "find", "function", "how_far",
@@ -32,6 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 NOTEBOOKS = (1, 2, 3, 4, 5)
+QUOTES = "\"'"
 
 
 def check(name: str, answer: object = None) -> Reply:
@@ -49,21 +46,35 @@ def check(name: str, answer: object = None) -> Reply:
         raise
     except BaseException:  # an answer may be anything, and raise anything when it is looked at
         reply = Reply(False, SOMETHING_ELSE if callable(answer) else UNREADABLE)
-    if reply.passed is not None:
-        SEEN[name] = reply.passed
+    _solved[name] = _solved.get(name, False) or bool(reply.passed)
     hints = reply.passed is not False or getattr(own_judges(), "HINTS", True)
     return reply if hints else Reply(False, "Not right yet.")
 
 
-def how_far(notebook: int) -> HowFar:
-    """Which exercises of this notebook are solved, tried and open, by the answers that this kernel has seen.
+# The exercises that were answered in this kernel: whether one answer was right. Nothing is written or sent.
+_solved: dict[str, bool] = {}
+
+
+def how_far(notebook: int) -> Reply:
+    """Which exercises of a notebook are solved, tried or open, as far as this kernel has seen.
 
     Raises:
         LessonError: for a notebook that the course does not have.
     """
-    if notebook not in NOTEBOOKS:
+    if not is_whole(notebook) or notebook not in NOTEBOOKS:
         raise LessonError(f"notebook must be one of {', '.join(map(str, NOTEBOOKS))}; you gave {shown(notebook)}.")
-    return of_notebook(notebook, list(exercises()))
+    names = [name for name in exercises() if name.startswith(f"{notebook}.")]
+    kinds = {"solved": True, "tried": False, "open": None}
+    groups = {kind: [name for name in names if _solved.get(name) is state] for kind, state in kinds.items()}
+    parts = [f"{len(group)} {kind} ({', '.join(group)})" for kind, group in groups.items() if group]
+    done = len(groups["solved"]) == len(names)
+    if done:
+        advice = "That is all of them: you have done what this notebook asks."
+    elif groups["tried"]:
+        advice = f"Next: {groups['tried'][0]}, with its hint."
+    else:
+        advice = f"Next: {groups['open'][0]}."
+    return Reply(done or None, f"Of {len(names)} exercises {', '.join(parts)}. {advice}")
 
 
 def find(name: str) -> Judge:

@@ -9,12 +9,12 @@ import copy
 import html
 import itertools
 import math
-import re
-import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
+from helpers.exercises.answers import as_numbers, clip, kind_of
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def number(
     def judge(answer: object) -> Reply:
         given = as_numbers(answer)
         if given is None or given.size != 1:
-            return Reply(False, f"One number is wanted here, and this is {_kind(answer)}.")
+            return Reply(False, f"One number is wanted here, and this is {kind_of(answer)}.")
         value = float(given.reshape(-1)[0])
         if _close(value, expected, tolerance):
             return _right(right)
@@ -117,7 +117,7 @@ def numbers(
     def judge(answer: object) -> Reply:
         given = as_numbers(answer)
         if given is None:
-            return Reply(False, f"{len(target)} numbers are wanted here, and this is {_kind(answer)}.")
+            return Reply(False, f"{len(target)} numbers are wanted here, and this is {kind_of(answer)}.")
         given = given.reshape(-1)
         if same(given, target, tolerance):
             return _right(right)
@@ -157,12 +157,14 @@ def function(test: Callable[[Callable], str | None], *, right: str = "") -> Judg
 
     def judge(answer: object) -> Reply:
         if not callable(answer):
-            return Reply(False, f"A function is wanted here (its name, without brackets), and this is {_kind(answer)}.")
+            return Reply(
+                False, f"A function is wanted here (its name, without brackets), and this is {kind_of(answer)}."
+            )
         try:
             hint = test(_guarded(answer))
         except _Told as told:
             hint = str(told)
-        return Reply(False, _clip(hint, 400)) if hint else _right(right)
+        return Reply(False, clip(hint, 400)) if hint else _right(right)
 
     return Judge(judge, "function")
 
@@ -183,7 +185,7 @@ def _guarded(learners: Callable) -> Callable:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # sys.exit() too: it is part of the lesson, and no crash
-            raise _Told(f"Your function stopped with {type(error).__name__}: {_clip(str(error))}") from error
+            raise _Told(f"Your function stopped with {type(error).__name__}: {clip(str(error))}") from error
         if next(calls) == 1 and result is None:
             raise _Told(NOTHING)
         return result
@@ -200,67 +202,3 @@ def _right(text: str) -> Reply:
 
 def _close(a: float, b: float, tolerance: float) -> bool:
     return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance if b == 0 else 0.0)
-
-
-def as_numbers(answer: object) -> np.ndarray | None:
-    """Whatever holds numbers as a float64 array; None for what does not, and for switches and complex numbers."""
-    if isinstance(answer, (set, dict)):
-        return None
-    try:
-        if isinstance(answer, str):
-            # 100,000 is a number; 0,5 might be one or two, so it is none.
-            answer = re.sub(r"(?<=\d)[,_](?=\d{3}(\D|$))", "", answer.strip())
-        elif hasattr(answer, "detach"):  # a tensor; not all of their kinds are NumPy's as well
-            answer = answer.detach().cpu().to_dense().tolist()
-        elif isinstance(answer, (list, tuple)):
-            answer = [item.tolist() if hasattr(item, "tolist") else item for item in answer]
-        values = np.asarray(answer)
-        if values.dtype.kind in "iufU":
-            return values.astype(float)
-        return (
-            np.array([_as_float(item) for item in values.flat]).reshape(values.shape) if values.dtype == "O" else None
-        )
-    except (TypeError, ValueError, RuntimeError):
-        return None
-
-
-def _as_float(item: object) -> float:
-    try:
-        return float(item)  # type: ignore[arg-type]
-    except OverflowError:
-        return math.inf
-
-
-def plain(answer: object) -> list[int | float] | None:
-    """Whatever holds numbers as a list of Python's own, whole ones as int: to compare and to show. None as above."""
-    values = as_numbers(answer)
-    return None if values is None else [int(v) if v.is_integer() else v for v in values.reshape(-1).tolist()]
-
-
-def _kind(answer: object) -> str:
-    if callable(answer):
-        return "a function"
-    if isinstance(answer, str):
-        return f"the text {shown(answer)}"
-    values = as_numbers(answer)
-    return (
-        f"{values.size} numbers"
-        if values is not None and values.size != 1
-        else f"{shown(answer)} ({type(answer).__name__})"
-    )
-
-
-QUOTES = "\"'"
-
-
-def shown(value: object) -> str:
-    """A value as a sentence can show it, on one line and cut short; a few have no text of their own."""
-    try:
-        return _clip(reprlib.repr(value), 80)
-    except Exception:  # an integer of too many digits, say
-        return f"this {type(value).__name__}"
-
-
-def _clip(text: str, longest: int = 200) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -33,7 +34,7 @@ def batch_strip(axes: Axes, num_samples: int, batch_size: int, drop_last: bool =
     axes.bar(np.arange(full) * batch_size, 1, width=batch_size, align="edge", color=SKY, edgecolor=edge, linewidth=1)
     if rest:
         colour, text = (GREY, f"{rest:,} left out") if drop_last else (BLUE, f"last batch: {rest:,}")
-        look = {"color": "white", "edgecolor": GREY, "hatch": "///"} if drop_last else {"color": BLUE}
+        look: dict[str, Any] = {"color": "white", "edgecolor": GREY, "hatch": "///"} if drop_last else {"color": BLUE}
         axes.bar(full * batch_size, 1, width=rest, align="edge", **look)
         axes.annotate(text, (num_samples, 1), (0, 6), textcoords="offset points", ha="right", color=colour)
     if full:
@@ -80,7 +81,7 @@ def weight_path(axes: Axes, places: np.ndarray, label: str, colour: str, line: s
 
 def gradient_cloud(axes: Axes, gradients: np.ndarray, full: np.ndarray, reach: float) -> None:
     """Batch gradients (n, 2) as arrows from the origin, that of all samples in black; `reach` around its tip."""
-    arrows = {"angles": "xy", "scale_units": "xy", "scale": 1}
+    arrows: dict[str, Any] = {"angles": "xy", "scale_units": "xy", "scale": 1}
     start = np.zeros(len(gradients))
     axes.quiver(start, start, gradients[:, 0], gradients[:, 1], color=BLUE, alpha=0.25, width=0.003, **arrows)
     axes.plot(gradients[:, 0], gradients[:, 1], ".", color=BLUE, markersize=4, alpha=0.7)

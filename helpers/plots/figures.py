@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from IPython.display import display
@@ -19,7 +20,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
 from helpers.plots.style import FLOOR, GREY, SKY, contrast, ink, use_style
 
-AS_WRITTEN = {"parse_math": False}
+AS_WRITTEN: dict[str, Any] = {"parse_math": False}
 
 use_style()
 
@@ -110,7 +111,7 @@ def heat_map(axes: Axes, values: np.ndarray, rows: Sequence, columns: Sequence, 
     axes.grid(visible=False)
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            behind = to_hex(image.to_rgba(value))
+            behind = to_hex(tuple(image.to_rgba(value)))
             colour = max("white", "black", key=lambda colour: contrast(colour, behind))
             axes.text(column, row, format.format(value), ha="center", va="center", color=colour)
     return image

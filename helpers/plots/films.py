@@ -53,13 +53,15 @@ def film_map(axes: Axes, places: np.ndarray, genres: Mapping[str, np.ndarray], *
         raise LessonError(f"A map of films shows at most {len(styles)} genres; you gave {len(genres)}.")
     belongs = np.column_stack(list(genres.values()))
     alone = belongs.sum(1) == 1
-    axes.scatter(*places[~alone].T, s=6, color=FAINT, linewidths=0)
+    x, y = places.T
+    axes.scatter(x[~alone], y[~alone], s=6, color=FAINT, linewidths=0)
     named = [(name, *style) for name, style in zip(genres, styles, strict=False)]
     for column, (_, colour, marker) in enumerate(named):
-        axes.scatter(*places[alone & belongs[:, column]].T, s=13, color=colour, marker=marker, linewidths=0, alpha=0.6)
+        here = alone & belongs[:, column]
+        axes.scatter(x[here], y[here], s=13, color=colour, marker=marker, linewidths=0, alpha=0.6)
     for column, (name, colour, marker) in enumerate(named):
-        middle = places[alone & belongs[:, column]].mean(0)
-        axes.scatter(*middle, s=130, color=colour, marker=marker, edgecolor="black", linewidths=1.2, label=name)
+        across, up = places[alone & belongs[:, column]].mean(0)
+        axes.scatter(across, up, s=130, color=colour, marker=marker, edgecolor="black", linewidths=1.2, label=name)
     limit = 2.6 * places.std()
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     axes.set_axis_off()

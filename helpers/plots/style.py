@@ -1,8 +1,11 @@
 """One style and one palette for every figure of the course, and how well its words can be read."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.rcsetup import cycler
 
 # Okabe & Ito (2008), "Color universal design": eight colours that colour-blind readers tell apart. Green and red are
 # darker than theirs (#009E73, #D55E00), so that the best epoch and the validation curve can be named in their colour.
@@ -10,15 +13,20 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#008560", "#F0E442", "#0072B2", "#C25500", "#CC79A7",
 )  # fmt: skip
 GREY, FAINT = "#6B6B6B", "#D0D0D0"
-PLATE = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}  # behind a text that stands on lines
+PLATE: dict[str, Any] = {
+    "facecolor": "white",
+    "edgecolor": "none",
+    "alpha": 0.8,
+    "pad": 1,
+}  # behind a text that stands on lines
 READABLE = 4.5  # the contrast that WCAG 2.2 asks of text (level AA)
 CYCLE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 # What is the same in every picture has the same colour and line in every picture, and differs in grey too.
 TRAIN, VALIDATION, FLOOR, BEST = BLUE, RED, GREY, GREEN
-BEST_MARK = {"color": BEST, "marker": "o", "markersize": 7, "linestyle": "none"}
+BEST_MARK: dict[str, Any] = {"color": BEST, "marker": "o", "markersize": 7, "linestyle": "none"}
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
@@ -45,7 +53,7 @@ MARKERS = "os^Dv*P"
 def use_style() -> None:
     """Make the course's style the default of this process; colours and line styles change together."""
     mpl.rcParams.update(STYLE)
-    mpl.rcParams["axes.prop_cycle"] = mpl.cycler(color=CYCLE, linestyle=LINES)
+    mpl.rcParams["axes.prop_cycle"] = cycler(color=CYCLE, linestyle=LINES)
 
 
 def contrast(colour: str, background: str = "white") -> float:
@@ -62,5 +70,6 @@ def _luminance(colour: str) -> float:
 def ink(colour: str) -> str:
     """The same hue, as dark as text on white has to be."""
     while contrast(colour) < READABLE:
-        colour = to_hex([0.97 * part for part in to_rgb(colour)])
+        red, green, blue = to_rgb(colour)
+        colour = to_hex((0.97 * red, 0.97 * green, 0.97 * blue))
     return colour

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TypeGuard
 
 import pandas as pd
 import torch
@@ -80,8 +81,8 @@ class History:
         return pd.DataFrame(rows, columns=columns).astype({"train_loss": float, "validation_loss": float})
 
     def _best(self) -> Progress | None:
-        finished = [p for p in self._progress if p.epoch_ended and is_finite(p.validation_loss)]
-        return min(finished, key=lambda p: p.validation_loss, default=None)
+        finished = [(p.validation_loss, p) for p in self._progress if is_finite(p.validation_loss)]
+        return min(finished, key=lambda pair: pair[0])[1] if finished else None
 
     @property
     def best_epoch(self) -> int | None:
@@ -96,7 +97,7 @@ class History:
         return best.validation_loss if best else None
 
 
-def is_finite(loss: float | None) -> bool:
+def is_finite(loss: float | None) -> TypeGuard[float]:
     """Whether a loss is there and is a number (a diverged run has inf or NaN)."""
     return loss is not None and math.isfinite(loss)
 

@@ -106,7 +106,7 @@ def _rows_to_try(inputs: Tensor) -> Tensor:
     return torch.cat([first, inputs.argmin(0), inputs.argmax(0)])
 
 
-def _try_training(model: nn.Module, samples: Samples, config: Config) -> None:
+def _try_training(model: Any, samples: Samples, config: Config) -> None:
     """One forward in training mode, with the shortest batch that will come; buffers and random numbers stay."""
     rest = 0 if config.drop_last else len(samples) % config.batch_size
     shortest = rest or min(config.batch_size, len(samples))

@@ -11,8 +11,7 @@ import pytest
 
 from helpers.checks import LessonError
 from helpers.exercises import NOTEBOOKS as NUMBERS
-from helpers.exercises import check, how_far
-from helpers.exercises.progress import SEEN
+from helpers.exercises import check
 from tests.classroom.conftest import JUDGES
 from tests.tools.classroom import handout
 from tests.tools.classroom.assignment import Assignment, assignments, calls, without_check
@@ -79,21 +78,6 @@ def test_judges_beside_the_notebooks_are_found(tmp_path: Path) -> None:
     code = "from helpers.exercises import check; print(check('1.3', lambda x: 2 * x).passed)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
-
-
-def test_how_far_follows_the_answers(course: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EPOCH_JUDGES", str(course.path.parent / "judges.py"))
-    monkeypatch.setattr("helpers.exercises.progress.SEEN", SEEN)
-    SEEN.clear()
-    assert not how_far(1).solved and not how_far(1).tried
-    check("1.1", 970), check("1.2", "b"), check("1.3", None)
-    assert how_far(1).solved == ("1.2",) and how_far(1).tried == ("1.1",) and "1.3" in how_far(1).open
-    assert "begun 1.1" in how_far(1).text
-    check("1.1", 980)
-    assert how_far(1).solved == ("1.1", "1.2")
-    SEEN.clear()
-    with pytest.raises(LessonError, match="one of 1, 2, 3, 4, 5"):
-        how_far(6)
 
 
 def test_the_question_bank_has_every_exercise_once() -> None:

@@ -15,7 +15,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from helpers.checks import LessonError
-from helpers.exercises import SOMETHING_ELSE, as_numbers, check, exercises, find, function, number, numbers, plain
+from helpers.exercises import (
+    SOMETHING_ELSE,
+    Reply,
+    as_numbers,
+    check,
+    exercises,
+    find,
+    function,
+    how_far,
+    number,
+    numbers,
+    plain,
+)
 from tests.tools.exercises import solutions
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("0*.ipynb"))
@@ -271,3 +283,37 @@ def test_a_right_function_may_change_its_arguments_in_place(name):
 @pytest.mark.parametrize("name", sorted(RIGHT))
 def test_a_function_that_returns_nothing_is_told_so_in_the_same_words_everywhere(name):
     assert check(name, lambda *_, **__: None).text == "Your function returns nothing yet: end it with return."
+
+
+# ---------------------------------------------------------------------------------------- how far
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    monkeypatch.setattr("helpers.exercises._solved", {})
+
+
+def test_how_far_tells_solved_tried_and_open(fresh):
+    assert how_far(5) == Reply(None, "Of 7 exercises 7 open (5.1, 5.2, 5.3, 5.4, 5.5, 5.6, 5.7). Next: 5.1.")
+    check("5.1")
+    check("5.6", 4)
+    check("5.6", 3)  # solved is solved
+    check("5.4", Hostile())
+    check("1.1", 32)
+    assert how_far(5) == Reply(
+        None,
+        "Of 7 exercises 1 solved (5.6), 1 tried (5.4), 5 open (5.1, 5.2, 5.3, 5.5, 5.7). Next: 5.4, with its hint.",
+    )
+    assert "1 solved (1.1)" in how_far(np.int64(1)).text
+
+
+def test_how_far_praises_who_has_solved_all(fresh, monkeypatch):
+    monkeypatch.setattr("helpers.exercises._solved", dict.fromkeys(exercises(), True))
+    assert how_far(5).passed is True
+    assert "That is all of them" in how_far(5).text
+
+
+@pytest.mark.parametrize("notebook", [0, 6, 1.0, True, "1", None, [1], pytest.param(10**5000, id="huge")])
+def test_how_far_knows_which_notebooks_there_are(notebook):
+    with pytest.raises(LessonError, match="notebook must be one of 1, 2, 3, 4, 5"):
+        how_far(notebook)
