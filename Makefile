@@ -4,12 +4,13 @@ LAB_ARGS ?=
 TEST_ARGS ?=
 NOTEBOOK ?=
 BENCH ?=
+MUTANTS ?=
 RUN = .venv/bin/python -m
 FIRST = $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 # JupyterLab refuses to serve as root unless told; containers often have no other user.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab test other-cpu two-threads notebooks lint format bench binder
+.PHONY: help setup lab test other-cpu two-threads notebooks lint format bench mutants binder
 
 help:
 	@echo "make lab        open the course in JupyterLab (LAB_ARGS=... for JupyterLab's own options)"
@@ -20,6 +21,7 @@ help:
 	@echo "make lint       check code and notebooks with ruff, and the types in helpers with mypy"
 	@echo "make format     format code and notebooks with ruff"
 	@echo "make bench      run the benchmarks (BENCH=... for one of them, BENCH=--list for their names)"
+	@echo "make mutants    change one thing at a time and see whether a test notices (hours; MUTANTS='helpers.checks.*' for a part)"
 	@echo "make binder     replay what Binder would build from the last commit (takes minutes)"
 	@echo "Each sets up .venv first, with PYTHON=... if you name one; the second time that takes a moment."
 
@@ -54,6 +56,12 @@ format: setup
 
 bench: setup
 	$(RUN) tests.benchmarks.run $(BENCH)
+
+# The tool is pinned here and not in requirements.txt: nobody who learns or tests needs it.
+mutants: setup
+	$(RUN) pip install --quiet mutmut==3.8.1
+	OMP_NUM_THREADS=1 $(RUN) mutmut run $(MUTANTS)
+	$(RUN) mutmut results
 
 binder: setup
 	$(RUN) tests.tools.check_binder
