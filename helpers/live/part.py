@@ -92,13 +92,15 @@ def live_training(
 
 
 def live_picture(
-    draw: Callable[..., str | None], *, width: float = 7.0, height: float = 3.4, **controls: Control
+    draw: Callable[..., str | Iterator[str] | None], *, width: float = 7.0, height: float = 3.4, **controls: Control
 ) -> LivePicture:
     """A picture that is drawn again whenever a control is moved.
 
     Args:
         draw: given an empty matplotlib figure and the controls' values by name, draws, and returns one sentence that
-            says what the picture shows.
+            says what the picture shows. A generator function makes a picture that moves: at each `yield sentence` the
+            page shows the figure as it stands. A control that moves meanwhile begins it anew; in synchronous mode only
+            the last frame is shown.
         width, height: of the figure, in inches of 100 pixels.
         controls: one for each argument of `draw` after the first.
     """
@@ -477,15 +479,18 @@ class LivePicture(Live):
         self._begun = True
         # The first picture is drawn at once: a mistake in `draw` is then an ordinary error of this cell.
         try:
-            self._show(self.values)
+            frames = self._frames(self.values)
+            first = next(frames, None)
         except Exception:
             self.close()
             raise
+        if first is not None:
+            self._worker.start(lambda: self._steps(frames))
 
     def start(self) -> None:
         """Draw with the present values."""
         values = self.values
-        self._worker.start(lambda: self._steps(values))
+        self._worker.start(lambda: self._steps(self._frames(values)))
 
     def __repr__(self) -> str:
         if self._view is None:
@@ -493,22 +498,37 @@ class LivePicture(Live):
         values = ", ".join(f"{name}={write_number(value)}" for name, value in self.values.items())
         return f"live_picture({values}): {self.text}"
 
-    def _steps(self, values: dict[str, Any]) -> Generator[None]:
+    def _steps(self, frames: Generator[float]) -> Generator[float]:
         try:
-            self._show(values)
+            yield from frames
         except Exception as error:
             if self.sync:
                 raise
             self._show_error(error)
-        yield
 
-    def _show(self, values: dict[str, Any]) -> None:
+    def _frames(self, values: dict[str, Any]) -> Generator[float]:
+        """Draws, and after every frame yields how many seconds it is to stand."""
         figure = Figure(figsize=self._figsize, dpi=POINTS_PER_INCH * SHARPNESS)
         canvas = FigureCanvasAgg(figure)
-        text = self._draw_on(figure, **values)
+        drawn = self._draw_on(figure, **values)
+        texts = drawn if isinstance(drawn, Iterator) else iter([drawn])
+        try:
+            text = None
+            for text in texts:
+                if not self.sync:
+                    begun = perf_counter()
+                    self._show(canvas, text)
+                    yield max(FRAME - (perf_counter() - begun), 0.0)
+            if self.sync:
+                self._show(canvas, text)
+        finally:
+            if hasattr(texts, "close"):
+                texts.close()
+            release(canvas)
+
+    def _show(self, canvas: FigureCanvasAgg, text: str | None) -> None:
         canvas.draw()
         self._view.show(encode(snapshot(canvas), 9 if self.sync else 1))
-        release(canvas)
         self._view.text = text or ""
         self._view.error = self._view.traceback = ""
 

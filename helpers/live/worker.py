@@ -71,8 +71,8 @@ class Worker:
         while self._next is not None:
             work, self._next = self._next(), None
             try:
-                for _ in work:
-                    await asyncio.sleep(PAUSE)
+                for pause in work:
+                    await asyncio.sleep(max(pause or 0, PAUSE))
                     if self.closed:  # and woken before the cancellation came
                         return
                     if self._next is not None:

@@ -481,3 +481,33 @@ def test_history_is_what_the_run_yielded() -> None:
     expected = History.of(Runs(40, pause=0).start(5))
     assert live.history.losses == pytest.approx(expected.losses)
     assert live.history.epochs.equals(expected.epochs)
+
+
+def test_a_generator_makes_a_picture_that_grows_and_a_move_begins_it_anew() -> None:
+    seen, ended_at = [], []
+
+    def draw(figure, n: int) -> Iterator[str]:
+        axes, step = figure.subplots(), 0
+        try:
+            for step in range(1, n + 1):
+                axes.plot([0, step])
+                yield f"{step} of {n} lines."
+        finally:
+            ended_at.append((step, n))
+
+    async def scenario() -> None:
+        picture = live_picture(draw, n=int_slider(1, 90, 5), width=2, height=1)
+        picture._view.observe(lambda change: seen.append(change["new"]), "text")
+        assert picture.text == "1 of 5 lines."  # at once
+        await ended(picture)
+        assert picture.text == "5 of 5 lines." and len(seen) == 4
+        picture.set(n=90)
+        while len(seen) < 7:
+            await asyncio.sleep(0.005)
+        picture.set(n=3)
+        await ended(picture)
+        assert picture.text == "3 of 3 lines." and ended_at[1][0] < 90 and ended_at[2] == (3, 3)
+
+    in_loop(scenario)
+    sync = live_picture(draw, n=int_slider(1, 9, 4), width=2, height=1)
+    assert repr(sync) == "live_picture(n=4): 4 of 4 lines." and seen[-1] == "3 of 3 lines."
