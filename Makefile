@@ -4,13 +4,20 @@ LAB_ARGS ?=
 TEST_ARGS ?=
 NOTEBOOK ?=
 BENCH ?=
+CLAIM ?=
 MUTANTS ?=
 RUN = .venv/bin/python -m
-FIRST = $(firstword $(sort $(wildcard notebooks/*.ipynb)))
+FIRST = notebooks/01_epochs_batches_iterations.ipynb
 # JupyterLab refuses to serve as root unless told; containers often have no other user.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab test other-cpu two-threads notebooks lint format bench mutants binder
+# JupyterLab, IPython and pip keep settings, notes of their work and downloads below HOME.
+ifneq ($(shell [ -z "$$HOME" ] || [ -w "$$HOME" ] || echo read-only),)
+$(info $(HOME) cannot be written: settings and downloads go to .venv/home instead.)
+export HOME := $(CURDIR)/.venv/home
+endif
+
+.PHONY: help setup lab test other-cpu two-threads notebooks check-notebooks lint format bench claims mutants binder
 
 help:
 	@echo "make lab        open the course in JupyterLab (LAB_ARGS=... for JupyterLab's own options)"
@@ -18,9 +25,11 @@ help:
 	@echo "make other-cpu  test the notebooks with an older CPU's instructions"
 	@echo "make two-threads  test the notebooks with two threads in every kernel"
 	@echo "make notebooks  run the notebooks and refresh their outputs (NOTEBOOK=... for one of them)"
+	@echo "make check-notebooks  run the notebooks and fail if their saved outputs would change"
 	@echo "make lint       check code and notebooks with ruff, and the types in helpers with mypy"
 	@echo "make format     format code and notebooks with ruff"
 	@echo "make bench      run the benchmarks (BENCH=... for one of them, BENCH=--list for their names)"
+	@echo "make claims     run the claims of the course over their seeds (CLAIM=... for one of them; takes minutes)"
 	@echo "make mutants    change one thing at a time and see whether a test notices (hours; MUTANTS='helpers.checks.*' for a part)"
 	@echo "make binder     replay what Binder would build from the last commit (takes minutes)"
 	@echo "Each sets up .venv first, with PYTHON=... if you name one; the second time that takes a moment."
@@ -29,7 +38,7 @@ setup:
 	@PYTHON="$(PYTHON)" sh tests/tools/setup.sh
 
 lab: setup
-	$(RUN) jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url="/lab/tree/$(FIRST)" $(AS_ROOT) $(LAB_ARGS)
+	$(RUN) jupyterlab --ServerApp.root_dir="$$PWD" --LabApp.default_url="/lab/tree/$(FIRST)" $(AS_ROOT) $(LAB_ARGS)
 
 test: setup
 	$(RUN) pytest $(TEST_ARGS)
@@ -45,6 +54,9 @@ two-threads: setup
 notebooks: setup
 	$(RUN) tests.tools.refresh $(NOTEBOOK)
 
+check-notebooks: setup
+	$(RUN) tests.tools.refresh --check $(NOTEBOOK)
+
 lint: setup
 	$(RUN) ruff check
 	$(RUN) ruff format --check
@@ -56,6 +68,9 @@ format: setup
 
 bench: setup
 	$(RUN) tests.benchmarks.run $(BENCH)
+
+claims: setup
+	$(RUN) tests.claims.run $(CLAIM)
 
 # The tool is pinned here and not in requirements.txt: nobody who learns or tests needs it.
 mutants: setup

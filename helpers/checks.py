@@ -21,7 +21,10 @@ def shown(value: object) -> str:
     """`value` as an error quotes it: on one line, and no longer than a line."""
     if isinstance(value, int) and value.bit_length() > 200:  # Python refuses to write out the longest ones at all
         return f"a whole number of about {round(value.bit_length() * math.log10(2)):,} digits"
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a list with such a number in it, or an object that has no text at all
+        return f"a {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 

@@ -1,74 +1,87 @@
 """Exercises that answer back: `check("1.3", answer)` says at once whether an answer is right, and if not, why.
 
 The exercises of notebook N stand in `notebook_N.py` as a dictionary `EXERCISES` from a name such as "1.3" to a judge,
-made by one of the functions here. A judge knows the right answer and the wrong ones that people really give.
+made by one of the functions of `judges.py`.
 """
 
 from __future__ import annotations
 
-import html
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from fractions import Fraction
 from importlib import import_module
 
-import numpy as np
+from helpers.checks import LessonError, did_you_mean, is_whole, shown
+from helpers.exercises.answers import as_numbers, plain
+from helpers.exercises.instructor import own_judges
+from helpers.exercises.judges import (
+    SOMETHING_ELSE,
+    UNREADABLE,
+    Judge,
+    Reply,
+    choice,
+    function,
+    number,
+    numbers,
+)
 
-from helpers.checks import LessonError, did_you_mean
+__all__ = [
+    "SOMETHING_ELSE", "Judge", "Reply", "as_numbers", "check", "choice", "exercises", "find", "function", "how_far",
+    "number", "numbers", "plain", "shown",
+]  # fmt: skip
 
 NOTEBOOKS = (1, 2, 3, 4, 5)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What `check` answers: `passed` is True, False, or None while there is no answer yet; `text` says why."""
-
-    passed: bool | None
-    text: str
-
-    @property
-    def mark(self) -> str:
-        """The sign in front of the text: right, not yet, or waiting for an answer."""
-        return {True: "✓", False: "✗", None: "…"}[self.passed]
-
-    def __repr__(self) -> str:
-        return f"{self.mark} {self.text}"
-
-    def _repr_html_(self) -> str:
-        # A border and a mark, not colour alone; the text keeps the page's own colour, light or dark.
-        colour = {True: "#009E73", False: "#D55E00", None: "#888888"}[self.passed]
-        return (
-            f'<div role="status" style="border-left: 4px solid {colour}; padding: 0.3em 0.8em">'
-            f"<b>{self.mark}</b> {html.escape(self.text)}</div>"
-        )
-
-
-Judge = Callable[[object], Reply]
-
-SOMETHING_ELSE = (
-    "Your function returns something else than was asked for: look at the type and shape of what it returns."
-)
+QUOTES = "\"'"
 
 
 def check(name: str, answer: object = None) -> Reply:
     """Judge an answer to the exercise called `name`, such as "1.3"; None and ... are no answer yet.
 
     Raises:
-        LessonError: for an exercise that does not exist. Never for a wrong answer.
+        LessonError: for an exercise that does not exist. Never for a wrong answer, whatever it is.
     """
     judge = find(name)
     if answer is None or answer is ...:
         return Reply(None, f"Exercise {name} waits for your answer: replace None above and run the cell again.")
-    return judge(answer)
+    try:
+        reply = judge(answer)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # an answer may be anything, and raise anything when it is looked at
+        reply = Reply(False, SOMETHING_ELSE if callable(answer) else UNREADABLE)
+    _solved[name] = _solved.get(name, False) or bool(reply.passed)
+    hints = reply.passed is not False or getattr(own_judges(), "HINTS", True)
+    return reply if hints else Reply(False, "Not right yet.")
+
+
+# The exercises that were answered in this kernel: whether one answer was right. Nothing is written or sent.
+_solved: dict[str, bool] = {}
+
+
+def how_far(notebook: int) -> Reply:
+    """Which exercises of a notebook are solved, tried or open, as far as this kernel has seen.
+
+    Raises:
+        LessonError: for a notebook that the course does not have.
+    """
+    if not is_whole(notebook) or notebook not in NOTEBOOKS:
+        raise LessonError(f"notebook must be one of {', '.join(map(str, NOTEBOOKS))}; you gave {shown(notebook)}.")
+    names = [name for name in exercises() if name.startswith(f"{notebook}.")]
+    kinds = {"solved": True, "tried": False, "open": None}
+    groups = {kind: [name for name in names if _solved.get(name) is state] for kind, state in kinds.items()}
+    parts = [f"{len(group)} {kind} ({', '.join(group)})" for kind, group in groups.items() if group]
+    done = len(groups["solved"]) == len(names)
+    if done:
+        advice = "That is all of them: you have done what this notebook asks."
+    elif groups["tried"]:
+        advice = f"Next: {groups['tried'][0]}, with its hint."
+    else:
+        advice = f"Next: {groups['open'][0]}."
+    return Reply(done or None, f"Of {len(names)} exercises {', '.join(parts)}. {advice}")
 
 
 def find(name: str) -> Judge:
     """The judge of one exercise."""
     known = exercises()
-    if name not in known:
-        raise LessonError(f"There is no exercise {name!r}{did_you_mean(name, known)}.")
+    if not isinstance(name, str) or name not in known:
+        raise LessonError(f"There is no exercise {shown(name)}{did_you_mean(shown(name).strip(QUOTES), known)}.")
     return known[name]
 
 
@@ -77,158 +90,4 @@ def exercises() -> dict[str, Judge]:
     found: dict[str, Judge] = {}
     for notebook in NOTEBOOKS:
         found |= import_module(f"helpers.exercises.notebook_{notebook}").EXERCISES
-    return found
-
-
-# ---------------------------------------------------------------------------------------- judges
-
-
-def number(
-    expected: float,
-    wrong: Mapping[float, str] | None = None,
-    *,
-    right: str = "",
-    tolerance: float = 1e-6,
-    otherwise: str = "Not that number yet.",
-) -> Judge:
-    """A judge of one number, given as int, float, fraction, array, tensor or text.
-
-    Args:
-        wrong: from a wrong number that people give to the sentence that says what it means.
-        right: what to say with the praise.
-        tolerance: relative; absolute where the expected number is 0.
-        otherwise: the hint for any other number.
-    """
-
-    def judge(answer: object) -> Reply:
-        given = _as_numbers(answer)
-        if given is None or given.size != 1:
-            return Reply(False, f"One number is wanted here, and this is {_kind(answer)}.")
-        value = float(given.reshape(-1)[0])
-        if _close(value, expected, tolerance):
-            return _right(right)
-        # The nearest of the known mistakes, so that a generous tolerance never gives another one's hint.
-        near = [mistake for mistake in wrong or {} if _close(value, mistake, max(tolerance, 1e-3))]
-        return Reply(False, wrong[min(near, key=lambda mistake: abs(mistake - value))] if near else otherwise)
-
-    return judge
-
-
-def numbers(
-    expected: Iterable[float],
-    wrong: Iterable[tuple[Iterable[float], str]] = (),
-    *,
-    right: str = "",
-    tolerance: float = 1e-6,
-    otherwise: str = "Not those numbers yet.",
-) -> Judge:
-    """A judge of several numbers in order, given as a list, tuple, array, tensor or column."""
-    target = np.asarray(list(expected), dtype=float)
-    mistakes = [(np.asarray(list(values), dtype=float), hint) for values, hint in wrong]
-
-    def same(given: np.ndarray, values: np.ndarray, tolerance: float) -> bool:
-        return given.shape == values.shape and all(map(lambda a, b: _close(a, b, tolerance), given, values))
-
-    def judge(answer: object) -> Reply:
-        given = _as_numbers(answer)
-        if given is None:
-            return Reply(False, f"{len(target)} numbers are wanted here, and this is {_kind(answer)}.")
-        given = given.reshape(-1)
-        if same(given, target, tolerance):
-            return _right(right)
-        for values, hint in mistakes:
-            if same(given, values, max(tolerance, 1e-3)):
-                return Reply(False, hint)
-        if len(given) != len(target):
-            return Reply(False, f"{len(target)} numbers are wanted here, and there are {len(given)}.")
-        return Reply(False, otherwise)
-
-    return judge
-
-
-def choice(expected: str, wrong: Mapping[str, str], *, right: str = "") -> Judge:
-    """A judge of one letter or word out of several; upper and lower case are the same."""
-    options = sorted([expected, *wrong])
-
-    def judge(answer: object) -> Reply:
-        given = answer.strip().strip(".()\"'").lower() if isinstance(answer, str) else None
-        if given == expected.lower():
-            return _right(right)
-        for option, hint in wrong.items():
-            if given == option.lower():
-                return Reply(False, hint)
-        listed = ", ".join(f'"{option}"' for option in options)
-        return Reply(False, f"Answer with one of {listed}, in quotation marks.")
-
-    return judge
-
-
-def function(test: Callable[[Callable], str | None], *, right: str = "") -> Judge:
-    """A judge of a function that the learner writes: `test` tries it and returns a hint, or None if all is well."""
-
-    def judge(answer: object) -> Reply:
-        if not callable(answer):
-            return Reply(False, f"A function is wanted here (its name, without brackets), and this is {_kind(answer)}.")
-
-        def learners(*arguments: object, **keywords: object) -> object:
-            try:
-                return answer(*arguments, **keywords)
-            except Exception as error:
-                raise _LearnersError(f"{type(error).__name__}: {error}") from error
-
-        try:
-            hint = test(learners)
-        except _LearnersError as error:  # whatever a learner's function raises is part of the lesson, not a crash
-            return Reply(False, f"Your function stopped with {error}")
-        except Exception:  # the test cannot work with what came back
-            return Reply(False, SOMETHING_ELSE)
-        return Reply(False, hint) if hint else _right(right)
-
-    return judge
-
-
-class _LearnersError(Exception):
-    """What a learner's own function raised."""
-
-
-def _right(text: str) -> Reply:
-    """Praise, and then what there is to say: a sentence of its own, or what follows a colon."""
-    if not text or text.startswith("Right"):
-        return Reply(True, text or "Right.")
-    return Reply(True, f"Right{'.' if text[0].isupper() else ':'} {text}")
-
-
-def _close(a: float, b: float, tolerance: float) -> bool:
-    return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance if b == 0 else 0.0)
-
-
-def _as_numbers(answer: object) -> np.ndarray | None:
-    """Whatever holds numbers as a float64 array; None for what does not."""
-    if isinstance(answer, bool):
-        return None
-    if isinstance(answer, str):
-        # 100,000 is a number; 0,5 might be one or two, so it is none.
-        answer = re.sub(r"(?<=\d)[,_](?=\d{3}(\D|$))", "", answer.strip())
-    if isinstance(answer, Fraction):
-        answer = float(answer)
-    if hasattr(answer, "detach"):  # a tensor that may want a gradient, or lie on a GPU
-        answer = answer.detach().cpu()
-    if isinstance(answer, (set, dict)):
-        return None
-    if isinstance(answer, (list, tuple)):
-        answer = [item.item() if hasattr(item, "item") and getattr(item, "ndim", 0) == 0 else item for item in answer]
-    try:
-        return np.asarray(answer, dtype=float)
-    except (TypeError, ValueError):
-        return None
-
-
-def _kind(answer: object) -> str:
-    if callable(answer):
-        return "a function"
-    if isinstance(answer, str):
-        return f"the text {answer!r}"
-    values = _as_numbers(answer)
-    return (
-        f"{values.size} numbers" if values is not None and values.size != 1 else f"{answer!r} ({type(answer).__name__})"
-    )
+    return found | getattr(own_judges(), "EXERCISES", {})

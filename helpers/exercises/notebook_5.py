@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from helpers.exercises import Judge, choice, function, number
-
-
-def _as_vector(answer: object) -> Tensor | None:
-    """What a learner's function returned as float64 numbers in a row; None for what holds no numbers."""
-    try:
-        return torch.as_tensor(answer, dtype=torch.float64).reshape(-1)
-    except (TypeError, ValueError, RuntimeError):
-        return None
+from helpers.exercises import Judge, as_numbers, choice, function, number
 
 
 def _test_averaged(averaged: Callable) -> str | None:
     """Unequal shares of two workers, then three of them, then one without a sample."""
-    first, second = torch.tensor([1.0, 5.0]).double(), torch.tensor([3.0, -3.0]).double()
-    found = _as_vector(averaged([first, second], [900, 100]))
-    if found is None or len(found) != 2:
+
+    def differs(gradients: list[np.ndarray], sizes: list[int], expected: np.ndarray) -> bool:
+        return not np.allclose(as_numbers(averaged([torch.tensor(part) for part in gradients], sizes)), expected)
+
+    first, second = np.array([1.0, 5.0]), np.array([3.0, -3.0])
+    found = as_numbers(averaged([torch.tensor(first), torch.tensor(second)], [900, 100]))
+    if found is None or found.shape != (2,):
         return "Two gradients of two numbers go in, and one gradient of two numbers must come out."
     hints = (
         ((first + second) / 2, "That is the plain mean: 100 ratings have the same vote as 900."),
@@ -36,17 +31,15 @@ def _test_averaged(averaged: Callable) -> str | None:
         (0.1 * first + 0.9 * second, "The weights are the wrong way round: the larger share has the larger vote."),
     )
     for wrong, hint in hints:
-        if torch.allclose(found, wrong):
+        if np.allclose(found, wrong):
             return hint
-    if not torch.allclose(found, 0.9 * first + 0.1 * second):
+    if not np.allclose(found, 0.9 * first + 0.1 * second):
         return (
             f"Gradients [1, 5] and [3, -3] of 900 and 100 samples average to [1.2, 4.2]; yours gives {found.tolist()}."
         )
-    three = _as_vector(averaged([first, second, first + second], [1, 2, 5]))
-    if not torch.allclose(three, (first + 2 * second + 5 * (first + second)) / 8):
-        return "Right for two workers, and wrong for three."
-    nothing = torch.full((2,), math.nan, dtype=torch.float64)
-    if not torch.allclose(_as_vector(averaged([first, nothing], [7, 0])), first):
+    if differs([first, second, first + second], [1, 2, 5], (first + 2 * second + 5 * (first + second)) / 8):
+        return "Right for two workers, but wrong for three."
+    if differs([first, np.full(2, np.nan)], [7, 0], first):
         return "An empty share spoils your sum: zero times NaN is NaN, so leave it out."
     return None
 
@@ -56,7 +49,7 @@ EXERCISES: dict[str, Judge] = {
         72 / 672,
         {
             1 / 3: "That is the plain mean over three workers, which gives 72 ratings the vote of hundreds.",
-            72: "72 is the size of the share; its weight is what part of the batch that is.",
+            72: "72 is the size of the share; its weight is the percentage of the batch that it makes up.",
             72 / 1024: "Divide by the batch that is there: it has 672 ratings, not 1,024.",
             72 / 100_000: "The gradient is averaged over the batch, not over the training set.",
             72 / 600: "Compare the share with the whole batch, not with the rest of it.",
@@ -113,7 +106,7 @@ EXERCISES: dict[str, Judge] = {
         "a",
         {
             "b": "More epochs take more time. What you want is more work for each gradient that travels.",
-            "c": "A gradient has one number for every weight, however small the batch: the same freight for less work.",
+            "c": "A gradient has one number for every weight, however small the batch: as much to send for less work.",
         },
         right="More work for every gradient that travels; then fewer updates, so try the learning rate anew.",
     ),

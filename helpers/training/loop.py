@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from helpers.checks import LessonError, positive_int
 from helpers.devices import RandomState
 from helpers.training.config import Config, Progress, iterations_per_epoch
 from helpers.training.measuring import Metrics, measure
@@ -44,6 +45,7 @@ def _updates(
     validation_set: Samples | None,
     config: Config,
     metrics: Metrics,
+    first_epoch: int,
 ) -> Iterator[Progress]:
     num_samples, device = len(train_set), train_set.targets.device
     per_epoch = iterations_per_epoch(num_samples, config.batch_size, config.drop_last)
@@ -57,6 +59,9 @@ def _updates(
         # Drawn on the CPU and moved once per epoch: the same order on every device, and no waiting in between.
         order = torch.randperm(num_samples, generator=generator) if config.shuffle else torch.arange(num_samples)
         batches = order.to(device).split(config.batch_size)[:per_epoch]
+        if epoch < first_epoch:  # made by a former run: drawn, and passed over
+            done, samples_seen = done + per_epoch, samples_seen + sum(map(len, batches))
+            continue
         losses: list[Tensor] = []
         for batch in batches:
             learning_rate = set_rate(done)
@@ -95,6 +100,7 @@ def train(
     *,
     optimizer: torch.optim.Optimizer | Callable[..., Any] | None = None,
     metrics: Mapping[str, Callable[[Tensor, Tensor], Any]] | None = None,
+    first_epoch: int = 1,
 ) -> Iterator[Progress]:
     """Train `model` in place, yielding a `Progress` after every update.
 
@@ -109,6 +115,8 @@ def train(
             one when called with the weights and `lr=config.learning_rate`, such as `torch.optim.Adagrad`.
         metrics: more to measure on the validation set: name -> function of (predictions, targets), both (N,). Found in
             `Progress.metrics` and as columns of `History.epochs`.
+        first_epoch: where to go on with a run that was interrupted: the epochs before it count as made. Give the same
+            settings, the weights as they were, and their optimizer; a model with dropout draws other numbers.
 
     Raises:
         LessonError: before any work, for a model that does not fit the samples or has no weights to train, a device
@@ -116,5 +124,7 @@ def train(
     """
     config = Config() if config is None else config
     check_run(model, train_set, validation_set, config, metrics, own_optimizer=optimizer is not None)
+    if positive_int("first_epoch", first_epoch) > config.num_epochs:
+        raise LessonError(f"The run has {config.num_epochs} epochs, so first_epoch cannot be {first_epoch}.")
     chosen = make_optimizer(model, config, optimizer)
-    return _updates(model, chosen, train_set, validation_set, config, dict(metrics or {}))
+    return _updates(model, chosen, train_set, validation_set, config, dict(metrics or {}), first_epoch)

@@ -66,7 +66,8 @@ def rate_setter(optimizer: torch.optim.Optimizer, config: Config, num_updates: i
     groups, decay = optimizer.param_groups, SCHEDULES[config.schedule].factor
     if config.schedule == "constant" and config.warmup == 0:
         return lambda update: float(groups[0]["lr"])
-    full_rates = [float(group["lr"]) for group in groups]
+    # By PyTorch's name for it, under which an optimiser's saved state brings it back.
+    full_rates = [float(group.setdefault("initial_lr", group["lr"])) for group in groups]
     warm = round(config.warmup * num_updates)
 
     def set_rate(update: int) -> float:

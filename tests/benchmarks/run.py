@@ -19,7 +19,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import growth, kernels, loops, peers, start_up
+from tests.benchmarks import growth, kernels, loops, peers, session, start_up
 from tests.benchmarks.measuring import Row, machine
 
 RESULTS = Path(__file__).parent / "results"
@@ -40,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "growth": growth.growth,
     "import": start_up.seconds_to_import,
     "kernels": kernels.ten_kernels,
+    "session": session.all_notebooks,
     "live": live_parts,
 }
 

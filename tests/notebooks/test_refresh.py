@@ -92,6 +92,16 @@ def test_no_notebooks_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert main([]) == 1
 
 
+@pytest.mark.fault("one sentence that lists the notebooks there are, before any is run")
+@pytest.mark.parametrize("name", ["03", "notebooks", "notebooks/glossary.md", "notebooks/09_not_there.ipynb"])
+def test_a_notebook_to_refresh_that_is_none(name: str, notebook: Path, capsys: pytest.CaptureFixture) -> None:
+    written = notebook.read_bytes()
+    assert main([str(notebook), name]) == 1
+    [said] = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"{name} is not a notebook: ") and "01_epochs_batches_iterations.ipynb" in said
+    assert notebook.read_bytes() == written
+
+
 def png(pixels: np.ndarray) -> str:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "png")

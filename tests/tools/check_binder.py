@@ -50,9 +50,23 @@ def say(words: str) -> None:
 
 
 def unpack_last_commit(folder: Path) -> None:
-    """The tracked files of the last commit: all that Binder sees."""
-    archive = subprocess.run(["git", "-C", ROOT, "archive", "HEAD"], check=True, capture_output=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+    """The tracked files of the last commit: all that Binder sees. Raises SystemExit where there is none."""
+    try:
+        # `rev-parse` first: in a folder inside another repository, git would archive that one.
+        top = subprocess.run(
+            ["git", "-C", ROOT, "rev-parse", "--show-cdup"], capture_output=True, text=True, check=True
+        )
+        if top.stdout.strip():
+            raise subprocess.CalledProcessError(1, "git", stderr=b"the repository is that of a folder above")
+        archive = subprocess.run(["git", "-C", ROOT, "archive", "HEAD"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", None) or str(error)
+        said = said.decode() if isinstance(said, bytes) else said
+        reason = said.strip().splitlines()[0]
+        sys.exit(
+            f"binder: this builds the last commit, and git finds none here ({reason}): use a clone of the project."
+        )
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
 
 

@@ -2,13 +2,16 @@
 
 First every folded solution, in the order of the notebook; then the checks of `tests/after/<notebook>.py`, written
 in percent format: each `# %% title` starts one. Both see the notebook's variables. Last, what memory the kernel needed
-at most. A notebook run by these tests runs in `course_environment`.
+at most. A notebook run by these tests runs in `course_environment`. The outputs of one that JupyterLab ran and saved
+are not compared, which a line of the report says, with what to do.
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import nbformat
 import pytest
@@ -17,6 +20,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 from tests.tools.exercises import as_test, solutions
 from tests.tools.kernel import course_environment
 from tests.tools.memory import BUDGET_MB, peak_mb
+from tests.tools.notebook_rules import taught_from
 
 PEAK = "peak memory of a kernel"
 
@@ -53,6 +57,27 @@ class MemoryCheck(pytest.Item):
         return self.path, 0, f"{self.path.name}: {self.name}"
 
 
+def skip_or_fail(words: str) -> NoReturn:
+    """End this test: in CI what an instructor may leave as it is counts as a fault."""
+    if os.environ.get("CI"):
+        pytest.fail(words, pytrace=False)
+    pytest.skip(words)
+
+
+class SavedOutputs(pytest.Item):
+    """Stands for the comparison of outputs where JupyterLab has saved others since, and says what to do about it."""
+
+    def __init__(self, words: str, **options) -> None:
+        super().__init__(**options)
+        self.words = words
+
+    def runtest(self) -> None:
+        skip_or_fail(self.words)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, f"{self.path.name}: {self.name}"
+
+
 def _extra_items(file: IPyNbFile, first_number: int) -> Iterator[pytest.Item]:
     notebook = nbformat.read(file.path, as_version=4)
     checks = [(f"solution {', '.join(found.numbers)}", as_test(found)) for found in solutions(notebook)]
@@ -67,7 +92,13 @@ def _extra_items(file: IPyNbFile, first_number: int) -> Iterator[pytest.Item]:
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     report = yield
     if isinstance(collector, IPyNbFile) and report.passed:
+        taught = taught_from(collector.nb, collector.path)
+        for item in report.result if taught else ():
+            # The cells run, and must not fail; what they show is another matter.
+            item.options["check"], item.cell.outputs = False, []
         report.result.extend(_extra_items(collector, first_number=len(report.result)))
+        if taught:
+            report.result.append(SavedOutputs.from_parent(collector, name="saved outputs", words=taught))
     return report
 
 

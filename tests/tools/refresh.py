@@ -27,10 +27,10 @@ from PIL import Image
 
 from tests.tools.kernel import course_environment
 from tests.tools.notebook_rules import METADATA, WIDGET_VIEW
+from tests.tools.prose import TIMING_TAG
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SECONDS_PER_CELL = 300
-TIMING_TAG = "nbval-ignore-output"
 # A pixel counts as changed when a channel moves by more than an eighth of its range: rounding in another machine's
 # anti-aliasing stays below that. A picture counts as changed from 2 such pixels in 10,000 on.
 VISIBLE_STEP = 32
@@ -148,6 +148,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, fail if an output would change")
     options = parser.parse_args(arguments)
     paths = options.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
+    for path in paths:
+        if path.suffix != ".ipynb" or not path.is_file():
+            there = ", ".join(found.name for found in sorted(NOTEBOOKS.glob("*.ipynb")))
+            print(f"{path} is not a notebook: name one of those in notebooks/ ({there}).", file=sys.stderr)
+            return 1
     if not paths:
         print(f"There are no notebooks in {NOTEBOOKS}.", file=sys.stderr)
         return 1

@@ -1,9 +1,13 @@
 #!/bin/sh
-# Make .venv ready for `make lab`, `make test` and the rest; run it from the project's root.
+# Make .venv ready for `make lab`, `make test` and the rest, from whatever folder it is called.
 #   PYTHON=python3.12 sh tests/tools/setup.sh
-# It does nothing when .venv/stamp already says what would be installed: requirements.txt, pyproject.toml
-# and the version of Python. An interrupted set-up leaves the word "unfinished" there and is made afresh.
+# .venv/stamp says what was installed: requirements.txt, pyproject.toml and the version of Python. As long as that is
+# what would be installed, there is nothing to do.
+#
+# What works is never destroyed. Only a .venv that venv itself left half made is removed; where another Python is asked
+# for, or the old one no longer starts, the old .venv waits in .venv-before and comes back if its successor fails.
 set -eu
+CDPATH='' cd -- "$(dirname -- "$0")/../.."
 
 stop() { echo "$1" >&2; exit 1; }
 version() { "$1" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null; }
@@ -27,25 +31,79 @@ choose_python() {
 }
 
 wanted() { version .venv/bin/python && cat requirements.txt pyproject.toml; }
-unfinished() { [ "$(head -n 1 .venv/stamp 2>/dev/null)" = unfinished ]; }
-usable() { new_enough .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1; }
 asked_for() { [ -z "${PYTHON:-}" ] || [ "$(version "$PYTHON")" = "$(version .venv/bin/python)" ]; }
+ready() { asked_for && wanted | cmp -s - .venv/stamp; }
+has_pip() { .venv/bin/python -m pip --version >/dev/null 2>&1; }
+
+may_write() {
+    [ -w . ] || stop "$(id -un) may not write in $PWD, where .venv has to be made: copy the project to a folder of your own and run make there."
+    [ ! -e .venv ] || [ -w .venv ] || stop "$PWD/.venv is out of date and $(id -un) may not change it: run make as its owner, or in a copy of the project without .venv."
+}
+
+# The lock belongs to the open file: the system takes it away when this shell and all that it started have ended.
+lock() {
+    exec 9<tests/tools/setup.sh
+    "$1" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null && return
+    echo "Another set-up is at work in this folder: waiting until it is done."
+    "$1" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' 2>/dev/null || true
+}
+
+put_back() {
+    [ -e .venv-before ] || return 0
+    rm -rf .venv
+    mv .venv-before .venv
+    echo "The .venv of before is back in its place." >&2
+}
 
 make_environment() {
     python=$(choose_python) || exit 1
     "$python" -c 'import venv, ensurepip' 2>/dev/null || stop "$python has no venv module to make .venv with: on Debian or Ubuntu install it with 'sudo apt install python3-venv', then try again."
-    rm -rf .venv
+    if [ -e .venv ]; then mv .venv .venv-before; fi
     mkdir .venv
-    echo unfinished >.venv/stamp
+    : >.venv/half-made
     echo "Making .venv with Python $(version "$python")."
     "$python" -m venv .venv || stop "$python could not make .venv: see the lines above, then try again."
+    rm .venv/half-made
 }
 
-if ! usable || unfinished || ! asked_for; then make_environment; fi
-wanted | cmp -s - .venv/stamp && exit 0
+install() {
+    echo "Installing requirements.txt into .venv: the first time this downloads PyTorch and takes a few minutes."
+    rm -f .venv/stamp
+    .venv/bin/python tests/tools/pins.py --mend
+    .venv/bin/python -m pip install --disable-pip-version-check --quiet -r requirements.txt >.venv/pip.log 2>&1 || {
+        if grep -q "No space left" .venv/pip.log; then
+            why="the disk is full"
+        elif grep -qiE "connection|resolution|timed out|no matching distribution" .venv/pip.log; then
+            why="is there a network?"
+        else
+            why=$(grep "^ERROR" .venv/pip.log | tail -n 1)
+        fi
+        stop "The installation did not finish (${why:-pip stopped}): .venv keeps what it had, pip's own words are in .venv/pip.log, and the next make tries again."
+    }
+    lacks=$(.venv/bin/python tests/tools/pins.py) || [ -z "$lacks" ] ||
+        stop "pip reported no error, but .venv still lacks $(echo "$lacks" | head -n 1): see whether pip's settings (pip config list) install elsewhere."
+}
 
-echo "Installing requirements.txt into .venv: the first time this downloads PyTorch and takes a few minutes."
-echo unfinished >.venv/stamp
-.venv/bin/python -m pip install --disable-pip-version-check --quiet -r requirements.txt ||
-    stop "The installation did not finish: see pip's lines above, then try again."
+if ready; then exit 0; fi
+may_write
+if new_enough .venv/bin/python; then lock .venv/bin/python; else python=$(choose_python) || exit 1; lock "$python"; fi
+trap put_back EXIT
+trap 'exit 130' INT TERM HUP
+put_back
+if [ -e .venv/half-made ]; then rm -rf .venv; fi
+if ready; then exit 0; fi
+
+if [ ! -e .venv ]; then
+    make_environment
+elif [ ! -e .venv/pyvenv.cfg ]; then
+    stop "$PWD/.venv is not a Python environment: move it away or rename it, then try again."
+elif ! old=$(version .venv/bin/python) || ! asked_for; then
+    make_environment
+elif ! new_enough .venv/bin/python; then
+    stop ".venv holds Python $old, and the course needs 3.11 or newer: move .venv away or name a Python with PYTHON=python3.12, then try again."
+fi
+has_pip || .venv/bin/python -m ensurepip >/dev/null 2>&1 ||
+    stop ".venv has no pip and its Python cannot install one: move .venv away, then try again."
+.venv/bin/python tests/tools/pins.py >/dev/null || install
 wanted >.venv/stamp
+rm -rf .venv-before

@@ -32,7 +32,7 @@ def test_right_answers_in_any_form(name, answers):
 
 
 WRONG = {
-    "5.1": {1 / 3: "plain mean", 72: "what part", 72 / 1024: "672", 72 / 100_000: "training set", 0.12: "whole batch"},
+    "5.1": {1 / 3: "plain mean", 72: "percentage", 72 / 1024: "672", 72 / 100_000: "training set", 0.12: "whole batch"},
     "5.3": {
         204_000: "one gradient",
         408_000: "Nearly",
@@ -43,7 +43,7 @@ WRONG = {
     "5.4": {98: "8,192", 12: "rounded down", 100_000 / 8192: "in part", 784: "counts once"},
     "5.5": {"a": "no two halves", "b": "no copy"},
     "5.6": {27 / 8: "pieces", 3: "three are left", 27: "one worker alone"},
-    "5.7": {"b": "More epochs", "c": "same freight"},
+    "5.7": {"b": "More epochs", "c": "as much to send"},
 }
 
 
@@ -70,7 +70,7 @@ def test_wrong_answers_are_known_by_name(name, answer, hint):
         (lambda gradients, sizes: gradients[0] * 0, "average to"),
         (lambda gradients, sizes: averaged(gradients[:2], sizes[:2]), "wrong for three"),
         (lambda gradients, sizes: sum(s / sum(sizes) * g for g, s in zip(gradients, sizes, strict=True)), "NaN"),
-        (lambda gradients, sizes: None, "must come out"),
+        (lambda gradients, sizes: None, "returns nothing yet"),
         (lambda gradients, sizes: 1 / 0, "ZeroDivisionError"),
         (0.9, "function"),
     ],

@@ -8,10 +8,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,11 +28,44 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the set-up in a folder with a space in its name, with nothing to download."""
     folder = tmp_path_factory.mktemp("set up") / "a project"
     (folder / "tests/tools").mkdir(parents=True)
-    shutil.copy(ROOT / "tests/tools/setup.sh", folder / "tests/tools")
+    for tool in ("setup.sh", "pins.py"):
+        shutil.copy(ROOT / "tests/tools" / tool, folder / "tests/tools")
     shutil.copy(ROOT / "Makefile", folder)
-    (folder / "requirements.txt").write_text("# nothing\n")
     (folder / "pyproject.toml").write_text("")
+    write_wheel(folder / "wheels", "1.0")
     return folder
+
+
+def write_wheel(folder: Path, version: str) -> None:
+    """A package called `tiny` that holds two modules and nothing else."""
+    folder.mkdir(exist_ok=True)
+    information = f"tiny-{version}.dist-info"
+    files = {
+        "tiny.py": f"VERSION = {version!r}\n",
+        "more.py": "import tiny\n",
+        f"{information}/METADATA": f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n",
+        f"{information}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{information}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{information}/RECORD"])
+    with zipfile.ZipFile(folder / f"tiny-{version}-py3-none-any.whl", "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+
+
+def require(project: Path, version: str) -> None:
+    """Pin `tiny`, to be found in the project's own folder of wheels: nothing here ever asks the network."""
+    (project / "requirements.txt").write_text(f"--no-index\n--find-links wheels\ntiny=={version}\n")
+
+
+def tiny(project: Path) -> str:
+    """The version of `tiny` that the project's .venv imports."""
+    command = [project / ".venv/bin/python", "-c", "import more; print(more.tiny.VERSION)"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
+def sentences(answer: subprocess.CompletedProcess) -> list[str]:
+    """What set-up said was wrong, without make's own last line."""
+    return [line for line in answer.stderr.splitlines() if not line.startswith("make")]
 
 
 def set_up(project: Path, python: str | None = sys.executable, path: str | None = None) -> subprocess.CompletedProcess:
@@ -55,6 +91,17 @@ def fake_python(folder: Path, name: str, answers: str) -> None:
 def bare_project(project: Path) -> Path:
     """The same before anything was set up."""
     shutil.rmtree(project / ".venv", ignore_errors=True)
+    require(project, "1.0")
+    return project
+
+
+@pytest.fixture
+def ready_project(project: Path) -> Path:
+    """The same, set up."""
+    require(project, "1.0")
+    done = set_up(project)
+    assert done.returncode == 0, done.stderr
+    assert tiny(project) == "1.0"
     return project
 
 
@@ -63,7 +110,7 @@ def bare_path(tmp_path: Path) -> Path:
     """A PATH with the plain tools of any Unix and no Python."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for tool in ("make", "sh", "cat", "cmp", "head", "id", "mkdir", "rm"):
+    for tool in ("make", "sh", "cat", "cmp", "dirname", "head", "id", "mkdir", "mv", "rm"):
         (folder / tool).symlink_to(shutil.which(tool))
     return folder
 
@@ -78,36 +125,198 @@ def test_set_up_once_then_again_in_a_moment(bare_project: Path) -> None:
     assert second.returncode == 0 and "Installing" not in second.stdout + second.stderr
     assert stamp.stat().st_mtime_ns == written
 
-    (project / "requirements.txt").write_text("# other pins\n")
+    write_wheel(project / "wheels", "2.0")
+    require(project, "2.0")
     third = set_up(project)
-    assert "Installing" in third.stdout and "Making" not in third.stdout
+    assert "Installing" in third.stdout and "Making" not in third.stdout and tiny(project) == "2.0"
+    (project / "wheels/tiny-2.0-py3-none-any.whl").unlink()
 
 
-@pytest.mark.parametrize("half", ["no pip yet", "stopped while installing", "its Python is gone"])
-def test_half_made_environment_is_mended(project: Path, half: str) -> None:
-    assert set_up(project).returncode == 0
-    python = project / ".venv/bin/python"
-    if half == "no pip yet":
-        shutil.rmtree(next((project / ".venv/lib").glob("python*/site-packages/pip")))
-    elif half == "stopped while installing":
-        (project / ".venv/stamp").write_text("unfinished\n")
+def test_pins_that_are_met_need_no_pip(ready_project: Path) -> None:
+    """A new comment, or a new setting in pyproject.toml: without a network, pip could not even look."""
+    (ready_project / "requirements.txt").write_text("--no-index\n# a word more\ntiny==1.0\n")
+    again = set_up(ready_project)
+    assert again.returncode == 0 and again.stdout == ""
+    assert "a word more" in (ready_project / ".venv/stamp").read_text()
+
+
+@pytest.mark.fault('"Making .venv": what venv left half made, or what has no Python any more, is made afresh')
+@pytest.mark.parametrize("half", ["stopped while venv worked", "its Python is gone"])
+def test_half_made_environment_is_made_afresh(ready_project: Path, half: str) -> None:
+    python = ready_project / ".venv/bin/python"
+    if half == "stopped while venv worked":
+        (ready_project / ".venv/stamp").rename(ready_project / ".venv/half-made")
     else:
         python.unlink()
         python.symlink_to("/nowhere/python3")
-    mended = set_up(project)
+    mended = set_up(ready_project)
     assert mended.returncode == 0, mended.stderr
-    assert "Making .venv" in mended.stdout
-    assert subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode == 0
+    assert "Making .venv" in mended.stdout and tiny(ready_project) == "1.0"
+    assert not (ready_project / ".venv-before").exists()
 
 
-def test_failed_installation_is_not_taken_for_done(project: Path) -> None:
-    (project / "requirements.txt").write_text("./not-there\n")
-    failed = set_up(project)
-    assert failed.returncode != 0 and "did not finish" in failed.stderr
-    (project / "requirements.txt").write_text("# nothing\n")
-    assert set_up(project).returncode == 0
+@pytest.mark.fault("nothing: only what is missing is installed, and the rest of .venv stays")
+@pytest.mark.parametrize("half", ["no pip yet", "stopped while installing", "stopped by an older set-up"])
+def test_half_done_installation_is_mended(ready_project: Path, half: str) -> None:
+    environment = ready_project / ".venv"
+    (environment / "stamp").write_text("unfinished\n")
+    (environment / "kept").touch()
+    packages = next(environment.glob("lib/python*/site-packages"))
+    if half == "no pip yet":
+        for folder in packages.glob("pip*"):
+            shutil.rmtree(folder)
+    elif half == "stopped while installing":
+        (packages / "tiny.py").unlink()
+        (packages / "tiny-1.0.dist-info/RECORD").unlink()
+        assert tiny(ready_project) == ""
+    mended = set_up(ready_project)
+    assert mended.returncode == 0, mended.stderr
+    assert "Making" not in mended.stdout and (environment / "kept").exists() and tiny(ready_project) == "1.0"
+    assert subprocess.run([environment / "bin/python", "-m", "pip", "--version"], capture_output=True).returncode == 0
 
 
+@pytest.mark.fault("one sentence that asks for the network; .venv keeps what it had, however often one tries")
+def test_a_new_pin_without_a_network(ready_project: Path) -> None:
+    require(ready_project, "9.9")
+    for _ in range(2):
+        failed = set_up(ready_project)
+        [said] = sentences(failed)
+        assert failed.returncode != 0 and "did not finish (is there a network?)" in said and "next make" in said
+        assert "No matching distribution" in (ready_project / ".venv/pip.log").read_text()
+        assert tiny(ready_project) == "1.0"
+    require(ready_project, "1.0")
+    back = set_up(ready_project)
+    assert back.returncode == 0 and "Installing" not in back.stdout
+
+
+@pytest.mark.fault("one sentence with pip's own reason")
+def test_an_installation_that_fails_for_another_reason(ready_project: Path) -> None:
+    (ready_project / "requirements.txt").write_text("./not-there\n")
+    [said] = sentences(set_up(ready_project))
+    assert "did not finish (ERROR: " in said and "not-there" in said and tiny(ready_project) == "1.0"
+
+
+@pytest.mark.fault("one sentence that names what is missing, and that pip may be told to install elsewhere")
+def test_a_pip_that_installs_elsewhere(bare_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_TARGET", str(tmp_path / "elsewhere"))
+    [said] = sentences(set_up(bare_project))
+    assert "still lacks tiny==1.0" in said and "pip config list" in said
+    assert not (bare_project / ".venv/stamp").exists()
+
+
+@pytest.mark.fault("one sentence, and the .venv of before works as it did")
+def test_another_python_that_fails_leaves_the_old_environment(ready_project: Path, tmp_path: Path) -> None:
+    fake_python(tmp_path, "other", "*print*) echo 3.12.9;;\nvenv) mkdir -p .venv/bin; exit 1;;")
+    failed = set_up(ready_project, python=str(tmp_path / "other"))
+    assert failed.returncode != 0 and tiny(ready_project) == "1.0"
+    assert "could not make .venv" in failed.stderr and "of before is back" in failed.stderr
+    assert set_up(ready_project).stdout == ""
+
+
+@pytest.mark.fault("nothing: the .venv of before is back and works")
+def test_killed_while_another_python_was_installed(ready_project: Path) -> None:
+    shutil.move(ready_project / ".venv", ready_project / ".venv-before")
+    (ready_project / ".venv").mkdir()
+    (ready_project / ".venv/half-made").touch()
+    again = set_up(ready_project)
+    assert again.returncode == 0 and "Making" not in again.stdout and tiny(ready_project) == "1.0"
+
+
+@pytest.mark.fault("one sentence, and nothing is touched")
+def test_a_folder_called_venv_that_is_something_else(bare_project: Path) -> None:
+    (bare_project / ".venv").mkdir()
+    (bare_project / ".venv/diary").write_text("mine")
+    [said] = sentences(set_up(bare_project))
+    assert "is not a Python environment" in said and (bare_project / ".venv/diary").read_text() == "mine"
+    shutil.rmtree(bare_project / ".venv")
+
+
+@pytest.mark.fault("nothing: the project's own .venv is looked after, and the folder one stands in is left alone")
+def test_called_from_another_folder(ready_project: Path, tmp_path: Path) -> None:
+    (tmp_path / ".venv").mkdir()
+    script = ready_project / "tests/tools/setup.sh"
+    done = subprocess.run(["sh", script], cwd=tmp_path, env=own_environment(PYTHON=sys.executable), capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / ".venv").iterdir()) == []
+
+
+@pytest.mark.fault("the second says that it waits, then finds everything done")
+def test_two_set_ups_at_once(bare_project: Path) -> None:
+    command = ["make", "setup", f"PYTHON={sys.executable}"]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, cwd=bare_project, env=own_environment(), **streams) for _ in range(2)]
+    said = ["".join(run.communicate(timeout=300)) for run in both]
+    assert [run.returncode for run in both] == [0, 0], said
+    assert "".join(said).count("Making .venv") == 1 and "".join(said).count("waiting until it is done") == 1
+    assert tiny(bare_project) == "1.0"
+
+
+@pytest.fixture
+def nobody() -> Iterator[tuple[Path, dict]]:
+    """A folder, and arguments that run a command as a user to whom it does not belong, or may not be written."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder, {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+        for path in [folder, *folder.rglob("*")]:
+            if not path.is_symlink():
+                path.chmod(0o755)
+
+
+@pytest.mark.fault("one sentence that says whose it is to run make, or to copy the project")
+@pytest.mark.parametrize("there", [True, False], ids=["environment", "folder"])
+def test_what_belongs_to_another_user(project: Path, nobody: tuple[Path, dict], there: bool) -> None:
+    folder, as_nobody = nobody
+    shutil.copytree(project, folder / "copy", ignore=shutil.ignore_patterns(".venv*"))
+    place = folder / "copy"
+    if there:
+        place = place / ".venv"
+        place.mkdir()
+        (folder / "copy").chmod(0o777)
+    place.chmod(0o555)
+    python = f"PYTHON={Path('/usr/bin/python3')}"
+    command = ["make", "setup", python]
+    answer = subprocess.run(
+        command, cwd=folder / "copy", env=own_environment(), capture_output=True, text=True, **as_nobody
+    )
+    [said] = sentences(answer)
+    assert answer.returncode != 0 and ("may not change it" if there else "may not write in") in said
+
+
+@pytest.mark.fault("one sentence that says where settings go instead, and JupyterLab opens")
+def test_a_home_that_cannot_be_written(ready_project: Path) -> None:
+    shown = subprocess.run(
+        ["make", "-n", "lab"], cwd=ready_project, env=own_environment(HOME="/nowhere"), capture_output=True, text=True
+    )
+    assert "/nowhere cannot be written" in shown.stdout and ".venv/home" in shown.stdout
+    told = ready_project / "told.mk"
+    told.write_text("include Makefile\ntold:\n\t@echo HOME is $$HOME\n")
+    command = ["make", "-f", told.name, "told"]
+    for home, expected in (("/nowhere", ready_project / ".venv/home"), (str(ready_project), ready_project)):
+        environment = own_environment(HOME=home)
+        said = subprocess.run(command, cwd=ready_project, env=environment, capture_output=True, text=True).stdout
+        assert f"HOME is {expected}\n" in said
+    told.unlink()
+
+
+@pytest.mark.fault("nothing: the first notebook of the course opens")
+def test_lab_names_the_first_notebook_whatever_was_added(tmp_path: Path) -> None:
+    folder = tmp_path / "for $5 a book"
+    (folder / "notebooks").mkdir(parents=True)
+    for name in ("01_epochs_batches_iterations-Copy1.ipynb", "00_my notes.ipynb"):
+        (folder / "notebooks" / name).touch()
+    shutil.copy(ROOT / "Makefile", folder)
+    shown = subprocess.run(["make", "-n", "lab"], cwd=folder, env=own_environment(), capture_output=True, text=True)
+    command = shown.stdout.splitlines()[-1]
+    assert '/lab/tree/notebooks/01_epochs_batches_iterations.ipynb"' in command
+    assert (ROOT / "notebooks/01_epochs_batches_iterations.ipynb").exists()
+    root = subprocess.run(
+        ["sh", "-c", command.replace(".venv/bin/python", "printf '%s\n'")], cwd=folder, capture_output=True, text=True
+    ).stdout
+    assert f"--ServerApp.root_dir={folder}\n" in root
+
+
+@pytest.mark.fault("one sentence: which Python there is, which is needed, and where to get it")
 def test_python_too_old(bare_project: Path, bare_path: Path) -> None:
     fake_python(bare_path, "python3", "*print*) echo 3.9.6;;\n*exit*) exit 1;;")
     answer = set_up(bare_project, python=None, path=str(bare_path))
@@ -115,16 +324,19 @@ def test_python_too_old(bare_project: Path, bare_path: Path) -> None:
     assert "needs Python 3.11 or newer, but python3 is Python 3.9.6" in answer.stderr
 
 
+@pytest.mark.fault("one sentence: which Python is needed, and where to get it")
 def test_no_python_at_all(bare_project: Path, bare_path: Path) -> None:
     answer = set_up(bare_project, python=None, path=str(bare_path))
     assert answer.returncode != 0 and "found no Python at all" in answer.stderr
 
 
+@pytest.mark.fault("one sentence that names it, with an example")
 def test_a_named_python_that_does_not_start(bare_project: Path, bare_path: Path) -> None:
     answer = set_up(bare_project, python="/nowhere/python3", path=str(bare_path))
     assert answer.returncode != 0 and "PYTHON=/nowhere/python3 does not start a Python" in answer.stderr
 
 
+@pytest.mark.fault("one sentence with the package to install")
 def test_venv_missing_as_on_debian(bare_project: Path, bare_path: Path) -> None:
     fake_python(bare_path, "python3", "*print*) echo 3.11.2;;\n*ensurepip*) exit 1;;")
     answer = set_up(bare_project, python=None, path=str(bare_path))

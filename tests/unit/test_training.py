@@ -417,3 +417,35 @@ def test_runs_that_are_kept_do_not_hold_the_memory_of_their_updates() -> None:
     """
     grown = float(subprocess.check_output([sys.executable, "-c", textwrap.dedent(code)], cwd=Path(__file__).parents[2]))
     assert grown < 60  # MB; twice as much with every loss in a place of its own
+
+
+@pytest.mark.parametrize("options", [{}, {"warmup": 0.4, "schedule": "cosine"}, {"optimizer": "momentum"}])
+def test_an_interrupted_run_goes_on_to_the_same_numbers(options):
+    samples = Samples(torch.randn(50, 3), torch.randn(50))
+    config = Config(num_epochs=5, batch_size=16, learning_rate=0.05, **options)
+    whole = MLP(3)
+    expected = History.of(train(whole, samples, samples, config)).epochs
+
+    model = MLP(3)
+    optimizer = make_optimizer(model, config)
+    for progress in train(model, samples, samples, config, optimizer=optimizer):
+        if progress.epoch_ended and progress.epoch == 2:
+            kept = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
+        if progress.epoch == 4:
+            break
+
+    model = MLP(3)
+    optimizer = make_optimizer(model, config)
+    model.load_state_dict(kept[0])
+    optimizer.load_state_dict(kept[1])
+    found = History.of(train(model, samples, samples, config, optimizer=optimizer, first_epoch=3)).epochs
+    columns = ["epoch", "update", "samples_seen", "train_loss", "validation_loss"]
+    assert found[columns].equals(expected[columns][2:].reset_index(drop=True))
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(model.parameters(), whole.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("first_epoch", [0, 6, 1.5, "2"])
+def test_a_first_epoch_that_is_none_is_refused(first_epoch):
+    samples = Samples(torch.randn(50, 3), torch.randn(50))
+    with pytest.raises(LessonError, match="first_epoch"):
+        train(MLP(3), samples, config=Config(num_epochs=5), first_epoch=first_epoch)

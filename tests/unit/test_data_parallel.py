@@ -5,16 +5,20 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 
 import nbformat
 import pytest
 import torch
+from torch import nn
 
 from helpers import data_parallel
 from helpers.checks import LessonError
 from helpers.data import Samples
+from helpers.data_parallel.workers import _environment
 from helpers.models import MLP, CollaborativeFilter
 from helpers.training import BestWeights, Config, History, load_weights, train
 
@@ -63,11 +67,11 @@ def test_without_torchrun_it_is_the_course_loop():
 def test_the_loopback_interface_is_named_where_its_name_is_known(monkeypatch, platform, loopback):
     monkeypatch.delenv("GLOO_SOCKET_IFNAME", raising=False)
     monkeypatch.setattr(sys, "platform", platform)
-    assert data_parallel._environment().get("GLOO_SOCKET_IFNAME") == loopback
+    assert _environment().get("GLOO_SOCKET_IFNAME") == loopback
 
 
 def test_shares_are_checked_as_samples_are(monkeypatch):
-    monkeypatch.setattr(data_parallel, "num_workers", lambda: 2)
+    monkeypatch.setattr(data_parallel.sharing, "num_workers", lambda: 2)
     data_parallel.train(collaborative_filter(), ratings())
     with pytest.raises(LessonError, match="training set"):
         data_parallel.train(MLP(5), ratings())
@@ -76,7 +80,7 @@ def test_shares_are_checked_as_samples_are(monkeypatch):
 @pytest.mark.parametrize("workers", [0, 1.5, "2"])
 def test_a_number_of_workers_that_cannot_be_is_refused_before_any_work(workers):
     with pytest.raises(LessonError, match="number"):
-        data_parallel.launch(print, workers)
+        data_parallel.Workers(workers)
 
 
 # ---------------------------------------------------------------------------------------- in two
@@ -122,6 +126,34 @@ def test_two_workers_are_one_process(workers):
         assert all(torch.equal(first[name], second[name]) for name in first), "workers drifted apart"
 
 
+def test_frozen_weights_stay_and_the_rest_is_trained_as_in_one_process(workers):
+    def frozen():
+        model = collaborative_filter()
+        model.movie_embedding.weight.requires_grad_(False)
+        return model
+
+    config = Config(num_epochs=2, batch_size=99, learning_rate=0.01)
+    for _, weights in (
+        case for worker in workers.run(train_all, cases=[(frozen(), ratings(), None, config)]) for case in worker
+    ):
+        model = frozen()
+        History.of(train(model, ratings(), config=config))
+        torch.testing.assert_close(weights, model.state_dict())
+        assert torch.equal(weights["movie_embedding.weight"], frozen().state_dict()["movie_embedding.weight"])
+
+
+def test_buffers_stay_together(workers):
+    """BatchNorm sees its worker's share only, but all workers keep the same running means and the same losses."""
+    generator = torch.Generator().manual_seed(3)
+    patients = Samples(torch.randn(334, 3, generator=generator), torch.randn(334, generator=generator))
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1), nn.Flatten(0))
+    config = Config(num_epochs=2, batch_size=50, learning_rate=0.01)
+    first, second = (worker[0] for worker in workers.run(train_all, cases=[(model, patients, patients, config)]))
+    assert first[0].equals(second[0]), "the same losses in every epoch"
+    assert all(torch.equal(first[1][name], second[1][name]) for name in first[1])
+    assert first[1]["1.num_batches_tracked"] == 14
+
+
 def compare_with_pytorch(model, batch):
     """In a worker: the averaged gradient, ours and that of PyTorch's DistributedDataParallel."""
     import copy
@@ -164,10 +196,12 @@ def lose_worker_1(model, samples, path, epoch):
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL on Windows")
 def test_a_killed_worker_is_one_sentence_and_the_best_weights_are_kept(tmp_path):
-    with pytest.raises(LessonError, match=r"^Worker 1 was killed \(SIGKILL\)[^\n]*\.$"):
-        data_parallel.launch(
-            lose_worker_1, 2, model=collaborative_filter(), samples=ratings(), path=tmp_path / "best", epoch=3
-        )
+    given = {"model": collaborative_filter(), "samples": ratings(), "path": tmp_path / "best", "epoch": 3}
+    with (
+        data_parallel.Workers(2) as own,
+        pytest.raises(LessonError, match=r"^Worker 1 was killed \(SIGKILL\)[^\n]*\.$"),
+    ):
+        own.run(lose_worker_1, **given)
     kept, model = collaborative_filter(), collaborative_filter()
     load_weights(kept, tmp_path / "best")
     best = BestWeights(model)
@@ -194,6 +228,79 @@ def test_after_an_error_the_next_run_starts_new_workers(workers):
     assert workers.run(lambda numbers: sum(numbers), numbers=[1, 2]) == [3, 3]
 
 
+# Every one of these stopped the workers, and hung, or gave no reason.
+
+
+def leave(how):
+    """In a worker: worker 1 leaves, worker 0 waits for it."""
+    import os
+    import sys
+
+    import torch
+    import torch.distributed as dist
+
+    if dist.get_rank() == 1:
+        {"exit": sys.exit, "hard": os._exit, "input": lambda _: input()}[how[0]](how[1])
+    if how[2]:
+        dist.all_reduce(torch.ones(1))
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (("exit", 3, True), "Worker 1 stopped with SystemExit: 3"),
+        (("hard", 3, True), "Worker 1 ended before its work was done, with exit code 3."),
+        (("hard", 0, True), "Worker 1 ended before its work was done, with exit code 0."),
+        (("hard", 0, False), "Worker 1 ended before its work was done, with exit code 0."),
+        (("input", 0, True), "Worker 1 stopped with EOFError: EOF when reading a line"),
+    ],
+)
+def test_a_worker_that_leaves_is_named(workers, how, said):
+    with pytest.raises(LessonError) as error:
+        workers.run(leave, how=how)
+    assert str(error.value) == said
+
+
+def test_what_cannot_be_sent_is_refused_and_the_next_run_runs(workers):
+    assert workers.run(int) == [0, 0]
+    with pytest.raises(LessonError, match="cannot be sent"):
+        workers.run(print, end=threading.Lock())
+    assert workers.run(int) == [0, 0]
+
+
+class Unreadable:
+    """Can be written but not read."""
+
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+def test_what_cannot_be_read_or_returned_is_one_sentence(workers):
+    with pytest.raises(LessonError, match=r"What worker 0 returned cannot be read here \(ValueError"):
+        workers.run(lambda kind: kind(), kind=Unreadable)
+    with pytest.raises(LessonError, match=r"stopped with TypeError: cannot pickle 'generator' object"):
+        workers.run(lambda: (number for number in range(3)))
+
+
+def test_two_threads_get_their_own_results(workers):
+    results = {}
+    threads = [
+        threading.Thread(target=lambda n=n: results.update({n: workers.run(lambda n: n, n=n)})) for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {n: [n, n] for n in range(4)}
+
+
+def test_workers_that_ended_while_idle_start_again(workers):
+    workers.run(int)
+    workers._process.terminate()
+    workers._process.wait()
+    assert workers.run(int) == [0, 0]
+
+
 def test_the_script_in_the_notebook_runs_alone_and_with_others(tmp_path):
     """Notebook 5 prints a whole script: it is run as it stands, by python and by torchrun, and says the same."""
     notebook = nbformat.read(ROOT / "notebooks/05_beyond_one_device.ipynb", as_version=4)
@@ -202,11 +309,19 @@ def test_the_script_in_the_notebook_runs_alone_and_with_others(tmp_path):
     script.write_text(re.search(r"```python\n(.*?)```", cell.source, re.DOTALL)[1], encoding="utf-8")
     said = [
         subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-        for command in ([sys.executable, script], data_parallel.command(2, str(script)))
+        for command in ([sys.executable, script], data_parallel.command(2, f"--log-dir={tmp_path}", str(script)))
     ]
     assert said[0].splitlines() == said[1].splitlines()
     assert [line.split(":")[0] for line in said[1].splitlines()] == ["epoch 1", "epoch 2", "epoch 3"]
     assert (tmp_path / "best.pt").exists()
+
+
+def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with data_parallel.Workers(1) as own:
+        own.run(int)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
@@ -216,14 +331,19 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
         "def wait(folder):\n"
         "    import os, time; from pathlib import Path\n"
         "    Path(folder, str(os.getpid())).touch(); time.sleep(600)\n"
-        "data_parallel.launch(wait, folder=sys.argv[1])\n"
+        "data_parallel.Workers(2).run(wait, folder=sys.argv[1])\n"
     )
-    launcher = subprocess.Popen([sys.executable, "-c", script, tmp_path], cwd=ROOT)
-    _until(lambda: len(list(tmp_path.iterdir())) == 2, seconds=90)
-    workers = [Path("/proc", path.name) for path in tmp_path.iterdir()]
+    temporary, marks = tmp_path / "temporary", tmp_path / "marks"
+    temporary.mkdir(), marks.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    launcher = subprocess.Popen([sys.executable, "-c", script, marks], cwd=ROOT, env=environment)
+    _until(lambda: len(list(marks.iterdir())) == 2, seconds=90)
+    workers = [Path("/proc", path.name) for path in marks.iterdir()]
+    assert [path.name.split("-")[0] for path in temporary.iterdir()] == ["workers"]
     launcher.send_signal(signal.SIGKILL)
     launcher.wait()
     _until(lambda: not any(map(_runs, workers)), seconds=30)
+    _until(lambda: not list(temporary.iterdir()), seconds=30)  # nor are their files
 
 
 def _runs(process: Path) -> bool:

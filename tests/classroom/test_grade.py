@@ -1,0 +1,104 @@
+"""A class of thirty is graded: every row is right, whatever learners hand in, and an interrupt loses nothing."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.classroom.conftest import CLASS, PROBLEMS
+from tests.tools.classroom import grade as tool
+from tests.tools.classroom.assignment import Assignment
+from tests.tools.classroom.feedback import table
+from tests.tools.classroom.grading import Grade
+from tests.tools.classroom.kernels import Limits
+
+LIMITS = Limits(cell_seconds=8, seconds=60, megabytes=2_000)
+LETTERS = {"R": "right", "W": "wrong", "U": "unanswered"}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def graded(course: Assignment, submissions: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Grade], Path]:
+    to = tmp_path_factory.mktemp("graded")
+    return tool.grade_all(submissions, to, [course], LIMITS, workers=2, notebooks=course.path.parent), to
+
+
+@pytest.mark.parametrize("learner", CLASS)
+def test_every_row_is_right(graded: tuple[list[Grade], Path], learner: str) -> None:
+    (own,) = [grade for grade in graded[0] if grade.learner == learner]
+    assert [mark.status for mark in own.marks.values()] == [LETTERS[letter] for letter in CLASS[learner][2]], own
+    assert own.points == CLASS[learner][2].count("R")
+
+
+@pytest.mark.parametrize("learner", PROBLEMS)
+def test_what_cannot_be_graded_is_a_row_that_says_why(graded: tuple[list[Grade], Path], learner: str) -> None:
+    (own,) = [grade for grade in graded[0] if grade.learner == learner]
+    assert PROBLEMS[learner] in own.problem and own.points == 0
+
+
+def test_hints_are_the_judges_and_limits_are_named(graded: tuple[list[Grade], Path]) -> None:
+    hints = {grade.learner: [mark.hint for mark in grade.marks.values()] for grade in graded[0]}
+    assert "You rounded down" in hints["Eva rounded down"][0]
+    assert "more than 8 seconds" in hints["Oli forever"][1]
+    assert (
+        "more than 8 seconds" in hints["Pam forever in a function"][2]
+        or "8 seconds" in hints["Pam forever in a function"][2]
+    )
+    assert "memory" in hints["Quy ten gigabytes"][3]
+    assert "the kernel died" in hints["Sue kernel killed"][1]
+    assert "gone" in hints["Uma deleted cell"][1]
+    assert "NameError" in hints["Wim forgot a cell"][0]
+    assert "SyntaxError" in hints["Yan syntax error"][0]
+
+
+def test_the_table_the_csv_and_the_pages(graded: tuple[list[Grade], Path]) -> None:
+    grades, to = graded
+    assert len(table(grades).splitlines()) == 31 and "Xia 🎉 émoji" in table(grades)
+    with (to / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = {row["learner"]: row for row in csv.DictReader(file)}
+    assert len(rows) == 30 and rows["Ada all right"]["points"] == "4" and rows["Eva rounded down"]["1.1"] == "wrong"
+    page = (to / "feedback" / "Eva rounded down.html").read_text(encoding="utf-8")
+    assert "You rounded down" in page and "97 * 10" in page
+    assert "Xia%20" in (to / "feedback" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_second_run_grades_nothing_again_and_a_changed_file_once(
+    graded: tuple[list[Grade], Path], course: Assignment, submissions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again: Counter[str] = Counter()
+    real = tool.grade
+    monkeypatch.setattr(tool, "grade", lambda one, *rest: again.update([one.learner]) or real(one, *rest))
+    folder = course.path.parent
+    assert tool.grade_all(submissions, graded[1], [course], LIMITS, 2, folder) == graded[0] and not again
+    late = submissions / "broken json.ipynb"
+    late.write_text("[]")
+    tool.grade_all(submissions, graded[1], [course], LIMITS, 2, folder)
+    late.write_text('{"cells": [')
+    assert again == {"broken json": 1}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a single process")
+def test_an_interrupt_keeps_what_is_finished(course: Assignment, submissions: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.tools.classroom.grade", submissions, "--to", tmp_path, "--at-once", "2"]
+    command += ["--notebooks", course.path.parent, "--cell-seconds", "8", "--seconds", "60", "--megabytes", "2000"]
+    finished = tmp_path / "finished"
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+        deadline = time.monotonic() + 120
+        while len(list(finished.glob("*.json"))) < 6 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        run.send_signal(signal.SIGINT)
+        said = run.communicate(timeout=60)[0]
+    kept = {file: file.stat().st_mtime_ns for file in finished.glob("*.json")}
+    assert run.returncode == 130 and "kept" in said and 6 <= len(kept) < 30
+    rest = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"{len(kept)} of 30 were graded before" in rest.stdout
+    assert len(list(finished.glob("*.json"))) == 30
+    assert all(file.stat().st_mtime_ns == when for file, when in kept.items())

@@ -1,0 +1,217 @@
+"""Grade one notebook: run what its answers need, take the answers out, and let the course's own judges look at them.
+
+The learner's checks are left out and ours take their place: of a learner's `check("1.3", x)` only `x` counts. Answers
+leave the learner's kernel as files and are judged in a fresh one, so that redefining `check`, or anything else in the
+learner's kernel, wins nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from tests.tools.classroom.assignment import NO_ANSWER, Exercise, calls, same_code, without_check
+from tests.tools.classroom.kernels import Limits, Outcome, run_cells
+from tests.tools.classroom.slices import needed_cells
+from tests.tools.classroom.submissions import Submission
+
+RIGHT, WRONG, UNANSWERED = "right", "wrong", "unanswered"
+MOST_STARTS = 4  # of a kernel for one notebook: a cell that ends it is left out the next time
+
+TAKE_OUT = """
+import cloudpickle as _cloudpickle, pathlib as _pathlib
+_pathlib.Path({path!r}).write_bytes(_cloudpickle.dumps({answer}))
+"""
+PREPARE = """
+import json as _json, pathlib as _pathlib, pickle as _pickle
+from helpers.exercises import check as _check, exercises as _exercises
+_exercises()
+"""
+JUDGE = """
+_reply = _check({number!r}, _pickle.loads(_pathlib.Path({path!r}).read_bytes()))
+_pathlib.Path({path!r} + ".json").write_text(_json.dumps([_reply.passed, _reply.text]))
+"""
+
+
+@dataclass
+class Mark:
+    """What became of one exercise, and the sentence that says why."""
+
+    status: str
+    hint: str = ""
+    answer: str = ""  # the learner's code
+
+
+@dataclass
+class Grade:
+    """What became of one notebook of one learner."""
+
+    learner: str
+    file: str
+    notebook: str = ""
+    problem: str = ""
+    marks: dict[str, Mark] = field(default_factory=dict)
+
+    @property
+    def points(self) -> int:
+        return sum(mark.status == RIGHT for mark in self.marks.values())
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Grade:
+        plain = json.loads(text)
+        return cls(**plain | {"marks": {number: Mark(**mark) for number, mark in plain["marks"].items()}})
+
+
+@dataclass
+class _Answer:
+    exercise: Exercise
+    place: int  # of its cell
+    expression: str
+    source: str
+
+
+def grade(submission: Submission, limits: Limits, folder: Path) -> Grade:
+    """Grade one submission; `folder` is where its cells run."""
+    assignment = submission.assignment
+    result = Grade(submission.learner, submission.file.name, assignment.name if assignment else "", submission.problem)
+    if assignment is None or submission.notebook is None:
+        if assignment is not None:
+            result.marks = {number: Mark(UNANSWERED) for number in assignment.exercises}
+        return result
+    cells = [cell for cell in submission.notebook.cells if cell.cell_type == "code"]
+    answers = {}
+    for number, exercise in assignment.exercises.items():
+        found = _find(exercise, cells)
+        if found is None:
+            result.marks[number] = Mark(UNANSWERED, "The cell of this exercise is gone.")
+        elif same_code(found.source, exercise.stub) and found.expression in (*NO_ANSWER, exercise.answer):
+            result.marks[number] = Mark(UNANSWERED)
+        else:
+            answers[number] = found
+    if answers:
+        marks, result.problem = _run_and_judge(answers, cells, limits, folder)
+        result.marks |= marks
+    result.marks = {number: result.marks[number] for number in assignment.exercises}
+    return result
+
+
+def _find(exercise: Exercise, cells: list[NotebookNode]) -> _Answer | None:
+    """The learner's answer: in the cell with the exercise's id, or else in the last one that checks its number."""
+    by_id = [place for place, cell in enumerate(cells) if cell.get("id") == exercise.cell_id]
+    by_check = {place: calls(cell.source) for place, cell in enumerate(cells) if exercise.number in calls(cell.source)}
+    # A check that stands in a cell of its own, as in the hand-out, belongs to the cell before it.
+    own = [place if without_check(cells[place].source)[0] else max(place - 1, 0) for place in by_check]
+    places = by_id or own
+    if not places:
+        return None
+    place = places[-1]
+    given = next((found[exercise.number] for found in reversed(by_check.values())), "")
+    source = without_check(cells[place].source)[0]
+    return _Answer(exercise, place, exercise.answer if given in NO_ANSWER else given, source)
+
+
+def _run_and_judge(
+    answers: dict[str, _Answer], cells: list[NotebookNode], limits: Limits, folder: Path
+) -> tuple[dict[str, Mark], str]:
+    """The marks of these answers, and what went wrong on the way."""
+    sources = [_runnable(cell.source) for cell in cells]
+    needed = needed_cells(sources, {answer.place: answer.expression for answer in answers.values()})
+    with tempfile.TemporaryDirectory() as kept:
+        outs = {number: str(Path(kept) / number) for number in answers}
+        errors, problem = _take_out(answers, outs, sources, needed, limits, folder)
+        # A cell that was left out may have been wanted after all: then everything runs, from the top.
+        if any("NameError" in error for error in errors.values()) and len(needed) < len(sources):
+            errors, problem = _take_out(answers, outs, sources, set(range(len(sources))), limits, folder)
+        marks = {number: Mark(WRONG, said, answers[number].source) for number, said in errors.items()}
+        taken = {number: out for number, out in outs.items() if number not in errors and Path(out).exists()}
+        marks |= _judge(taken, answers, limits, folder)
+    for number, answer in answers.items():
+        marks.setdefault(number, Mark(WRONG, f"Your code did not get this far: {problem}.", answer.source))
+    return marks, problem
+
+
+def _runnable(source: str) -> str:
+    before, after = without_check(source)
+    return f"{before}\n{after}".strip("\n")
+
+
+def _take_out(
+    answers: dict[str, _Answer],
+    outs: dict[str, str],
+    sources: list[str],
+    needed: set[int],
+    limits: Limits,
+    folder: Path,
+) -> tuple[dict[str, str], str]:
+    """Run the needed cells and write each answer to its file; returns an error where there is none, and a problem."""
+    left_out: set[int] = set()
+    problem = ""
+    for _ in range(MOST_STARTS):
+        program: list[tuple[int, str, str]] = []  # place, number of the exercise or "", code
+        for place in sorted(needed - left_out):
+            here = {number: answer for number, answer in answers.items() if answer.place == place}
+            # Most exercises call their answer `answer`: what an earlier one left there is no answer to this one.
+            forget = "".join(f"globals().pop({name!r}, None)\n" for name in _names_of_stubs(here))
+            program += [(place, "", forget)] if forget else []
+            program.append((place, "", sources[place]))
+            for number, answer in here.items():
+                program.append((place, number, TAKE_OUT.format(path=outs[number], answer=answer.expression)))
+        outcome = run_cells([code for _, _, code in program], folder, limits)
+        if outcome.ended_by is None:
+            break
+        place = program[outcome.ended_by][0]
+        problem = f"a cell ended the kernel ({outcome.why})"
+        left_out.add(place)
+    return _errors(program, outcome, answers, left_out, problem), problem
+
+
+def _names_of_stubs(answers: dict[str, _Answer]) -> list[str]:
+    return sorted({answer.expression for answer in answers.values() if answer.expression.isidentifier()})
+
+
+def _errors(
+    program: list[tuple[int, str, str]], outcome: Outcome, answers: dict[str, _Answer], left_out: set[int], problem: str
+) -> dict[str, str]:
+    said = {number: outcome.errors[at] for at, (_, number, _) in enumerate(program) if number and at in outcome.errors}
+    in_cell = {
+        place: outcome.errors[at]
+        for at, (place, number, _) in enumerate(program)
+        if not number and at in outcome.errors
+    }
+    errors = {}
+    for number, answer in answers.items():
+        if answer.place in left_out:
+            errors[number] = f"Your code was stopped: {problem.partition('(')[2].rstrip(')')}."
+        elif number in said or answer.place in in_cell:
+            errors[number] = f"Your code stopped with {in_cell.get(answer.place) or said[number]}."
+    return errors
+
+
+def _judge(outs: dict[str, str], answers: dict[str, _Answer], limits: Limits, folder: Path) -> dict[str, Mark]:
+    """Judge the answers in a fresh kernel, which knows nothing of the learner's."""
+    marks: dict[str, Mark] = {}
+    waiting = dict(outs)
+    while waiting:
+        numbers = list(waiting)
+        cells = [JUDGE.format(number=number, path=waiting[number]) for number in numbers]
+        outcome = run_cells(cells, folder, limits, PREPARE)
+        for at, number in enumerate(numbers):
+            reply, source = Path(waiting[number] + ".json"), answers[number].source
+            if reply.exists():
+                passed, text = json.loads(reply.read_text())
+                marks[number] = Mark({True: RIGHT, False: WRONG, None: UNANSWERED}[passed], text, source)
+            elif at in outcome.errors or at == outcome.ended_by:
+                why = outcome.errors.get(at, outcome.why)
+                marks[number] = Mark(WRONG, f"Your answer could not be judged: {why}.", source)
+            if number in marks:
+                del waiting[number]
+        if len(waiting) == len(numbers):
+            break
+    return marks
