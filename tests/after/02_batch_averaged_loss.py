@@ -60,7 +60,7 @@ def distances_after(**values):
 
 valley = distances_after(learning_rate=0.05, batch_size=353, narrow_valley=True)
 assert valley["gradient descent"] == max(valley.values()) > 0.3
-assert distances_after(narrow_valley=False)["gradient descent"] < 0.02
+assert distances_after(narrow_valley=False)["gradient descent"] < valley["gradient descent"] / 5
 noisy, calm = distances_after(batch_size=1), distances_after(batch_size=1, learning_rate=0.01)
 assert noisy["momentum"] > 0.05 and calm["momentum"] < noisy["momentum"]
 
