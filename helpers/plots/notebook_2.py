@@ -51,11 +51,10 @@ def slope_clouds(axes: Axes, clouds: Mapping[str, np.ndarray], marks: Mapping[st
         )  # fmt: skip
     for (name, slope), colour, line in zip(marks.items(), (GREY, BLACK), ("-", "--"), strict=False):
         axes.axvline(slope, color=colour, linestyle=line, linewidth=1.4)
-        side = {"ha": "left"} if slope == max(marks.values()) else {"ha": "right"}
-        offset = (4, 2) if side["ha"] == "left" else (-4, 2)
+        right = slope == max(marks.values())
         axes.annotate(
-            name, (slope, 1), offset, xycoords=("data", "axes fraction"), textcoords="offset points", color=ink(colour),
-            **side,
+            name, (slope, 1), (4 if right else -4, 2), xycoords=("data", "axes fraction"), color=ink(colour),
+            textcoords="offset points", ha="left" if right else "right",
         )  # fmt: skip
     axes.set_yticks(range(len(clouds)), list(clouds))
     axes.set(ylim=(len(clouds) - 0.4, -0.6), xlabel="slope after an update")

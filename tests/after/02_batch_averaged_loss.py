@@ -55,7 +55,7 @@ assert "After 64 patients" in live_updates.text
 def distances_after(**values):
     live_bowl.set(**values)
     assert live_bowl.text.startswith("After 60 updates")
-    return {rule: float(re.search(rf"{rule} ([\d.]+)", live_bowl.text)[1]) for rule in RULES}
+    return {rule: float(re.search(rf"{rule} (\d+\.\d+)", live_bowl.text)[1]) for rule in RULES}
 
 
 valley = distances_after(learning_rate=0.05, batch_size=353, narrow_valley=True)
