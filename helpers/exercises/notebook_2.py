@@ -27,27 +27,29 @@ NO_NUMBER = "Your function should return one number, and it returned {}."
 
 
 def _test_epoch_loss(epoch_loss: Callable) -> str | None:
-    """Feed three batches of unequal size, as lists and as tensors, then a single one."""
-    means, sizes = [2.0, 4.0, 9.0], [64, 64, 32]
+    """Feed three batches of three different sizes, as lists and as tensors, then a single one."""
+    means, sizes = [2.0, 4.0, 9.0], [3, 1, 2]
     found = epoch_loss(means, sizes)
     given = _value(found)
     if given is None:
         return NO_NUMBER.format(repr(found))
-    total, samples = 2.0 * 64 + 4.0 * 64 + 9.0 * 32, 160
+    total, samples = 2.0 * 3 + 4.0 * 1 + 9.0 * 2, 6
     hints = {
-        5.0: "That is the mean of the batch means: the short batch speaks for 32 samples and got a third of the vote.",
+        5.0: "That is the mean of the batch means: a batch of one sample got as large a vote as a batch of three.",
         total: "That is the sum of all losses: it still has to be divided, once, by the number of samples.",
         total / 3: "You divided the sum of all losses by the number of batches; divide by the number of samples.",
-        total / (3 * 64): "You divided as if every batch had as many samples as the first: add up the sizes instead.",
-        15.0 / samples: "You added the means before multiplying each with its batch's size.",
-        (2.0 + 4.0 + 9.0) * 64 / samples: "You multiplied every mean with the same size: the last batch has its own.",
+        total / (3 * 3): "You divided as if every batch had as many samples as the first: add up the sizes instead.",
+        15.0 / samples: "You added the means before multiplying each by its batch's size.",
+        15.0 * 3 / samples: "You multiplied every mean by the same size: each batch has its own.",
     }
+    for wrong in (36 / 8, 36 / samples):  # weights 3, 3, 2
+        hints[wrong] = "You took all batches but the last to be as large as the first: each has a size of its own."
     for wrong, hint in hints.items():
         if _near(given, wrong):
             return hint
     if not _near(given, total / samples):
         truth = total / samples
-        return f"Means 2, 4, 9 with sizes 64, 64, 32 have a mean over samples of {truth:.4g}; yours gives {given:.4g}."
+        return f"Means 2, 4, 9 with sizes 3, 1, 2 have a mean over samples of {truth:.4g}; yours gives {given:.4g}."
     as_tensors = _value(epoch_loss(torch.tensor(means, dtype=torch.float64), torch.tensor(sizes)))
     if as_tensors is None or not _near(as_tensors, total / samples):
         return "Right for lists, but not for tensors of means and sizes."
@@ -56,43 +58,54 @@ def _test_epoch_loss(epoch_loss: Callable) -> str | None:
     return None
 
 
+def _mean_of_at_most_three(micro: Tensor) -> Tensor:
+    """The 'gradient' of a micro-batch, where three samples fill the memory."""
+    if len(micro) > 3:
+        raise MemoryError(f"{len(micro)} samples at once do not fit: the largest micro-batch has 3.")
+    return micro.mean(0)
+
+
 def _test_accumulate(accumulate: Callable) -> str | None:
-    """Feed micro-batches of 3, 3 and 1 samples whose 'gradients' are the samples themselves."""
-    samples = torch.tensor([[1.0, 0.0], [2.0, 0.0], [3.0, 3.0], [4.0, 1.0], [5.0, 2.0], [6.0, 0.0], [28.0, 8.0]])
-    micro_batches = list(samples.double().split(3))
-    found = accumulate(lambda micro: micro.mean(0), micro_batches)
+    """Feed micro-batches of 3, 1 and 2 samples whose 'gradients' are the samples themselves."""
+    samples = torch.tensor([[1.0, 0.0], [2.0, 0.0], [3.0, 3.0], [28.0, 8.0], [4.0, 1.0], [10.0, 6.0]]).double()
+    micro_batches = list(samples.split([3, 1, 2]))
+    found = accumulate(_mean_of_at_most_three, micro_batches)
     if not isinstance(found, Tensor) or found.shape != (2,):
         return "Your function should return one gradient, of the same shape as gradient_of_mean returns."
     means = torch.stack([micro.mean(0) for micro in micro_batches])
+    as_the_first = 3 * means[0] + 3 * means[1] + 2 * means[2]
+    all_but_last = "You took all micro-batches but the last to be as large as the first: each has a size of its own."
     hints = (
         (means.sum(0), "You added the mean gradients without scaling them: that grows with their number."),
-        (means.mean(0), "Every micro-batch got the same weight: the last has one sample and a third of the vote."),
-        (samples.double().sum(0), "That is the gradient of the summed loss: divide once by the number of samples."),
-        (samples.double().sum(0) / 9, "You divided as if every micro-batch had as many samples as the first."),
-        (samples.double().sum(0) / 3, "You divided by the number of micro-batches; divide by the number of samples."),
-    )  # fmt: skip
+        (means.mean(0), "Every micro-batch got the same weight: one has a single sample and a third of the vote."),
+        (samples.sum(0), "That is the gradient of the summed loss: divide once by the number of samples."),
+        (samples.sum(0) / 9, "You divided as if every micro-batch had as many samples as the first."),
+        (samples.sum(0) / 3, "You divided by the number of micro-batches; divide by the number of samples."),
+        (as_the_first / 8, all_but_last),
+        (as_the_first / 6, all_but_last),
+    )
     for wrong, hint in hints:
         if torch.allclose(found.double(), wrong):
             return hint
-    if not torch.allclose(found.double(), samples.double().mean(0)):
+    if not torch.allclose(found.double(), samples.mean(0)):
         expected = samples.mean(0).tolist()
-        return f"For micro-batches of 3, 3 and 1 samples the result should be {expected}; yours is {found.tolist()}."
+        return f"For micro-batches of 3, 1 and 2 samples the result should be {expected}; yours is {found.tolist()}."
     return None
 
 
 EXERCISES: dict[str, Judge] = {
     "2.1": numbers(
-        [2, 1],
+        [-2, 1],
         [
-            ([6, 3], "That is the sum, the gradient of the summed loss: divide by the number of samples."),
-            ([2, 5 / 3], "You averaged sizes without their signs: −1 pulls the other way, and that counts."),
-            ([3, 1.5], "You divided by the number of weights; divide by the number of samples, three."),
-            ([1, 2], "The right numbers in the wrong order: the first weight's mean comes first."),
-            ([0.5, 5 / 3], "You averaged within each sample; average over the samples, one weight at a time."),
-            ([0.5, 3.5, 0.5], "You averaged within each sample; average over the samples, one weight at a time."),
+            ([0, 1], "You averaged the three's mean with the fourth, half each: the three have three votes of four."),
+            ([-1, 0], "That is by how much the mean changed; the fourth moved it with only a quarter of the vote."),
+            ([2, 1], "That is the mean of the first three; ask what the sum of all four must be."),
+            ([-5, -2], "You took the sum of three from the mean of four: turn the mean into a sum first."),
+            ([4, 4], "That is the sum of all four: subtract what the first three add up to."),
+            ([1, -2], "The right numbers in the wrong order: the first weight comes first."),
         ],
-        right="Right: weight by weight, the mean of the samples' gradients.",
-        otherwise="Not yet: for each weight, add the three samples' gradients and divide by three.",
+        right="Right: four times the mean is the sum of all four, and the first three add up to (6, 3).",
+        otherwise="Not yet: how large is the sum of the four gradients, and how much of it do three of them make?",
     ),
     "2.2": choice(
         "c",
@@ -137,18 +150,18 @@ EXERCISES: dict[str, Judge] = {
         right="Right: it works for equal micro-batches, a short last one, and any other way to cut the batch.",
     ),
     "2.7": number(
-        753 / 353,
+        306 / 353,
         {
-            2: "That is the plain mean of the two workers: A has more samples and should count for more.",
-            4: "You added the two means: the mean over all samples lies between 1 and 3.",
-            753: "That is the sum of all gradients; divide it by the number of samples.",
-            753 / 2: "You divided the sum by the number of workers; divide by the number of samples.",
-            (153 * 3 + 200 * 1) / 353: "The weights are swapped: the gradient of 3 belongs to the 200 samples.",
-            600 / 353: "Worker B is missing from the sum.",
+            153 / 353: "That is B's share of the samples; the average over two workers halves it once more.",
+            400 / 353: "That is the factor of worker A, who has the 200 samples.",
+            353 / 306: "Upside down: B has the smaller shard, so its loss has to count for less than half.",
+            1: "Unscaled, both shards get half of the vote, although A has more samples.",
+            153 / 200: "That compares B with A; the vote is B's share of all 353 samples.",
+            153 / 706: "The average divides by two: the factor has to make up for that, not halve again.",
         },
-        right="Right: (200 · 3 + 153 · 1) / 353, nearer to the larger shard.",
-        tolerance=5e-5,
-        otherwise="Not yet: multiply each mean by its number of samples, add, and divide by 353.",
+        right="Right: 2 · 153 / 353. Half of it, which is what the average leaves, is B's share of the samples.",
+        tolerance=1e-4,
+        otherwise="Not yet: half of the factor must be worker B's share of the 353 samples.",
     ),
     "2.8": choice(
         "c",

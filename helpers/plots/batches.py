@@ -95,7 +95,12 @@ def law_and_measurements(axes: Axes, law: tuple, measured: tuple, label: str, co
     line = "-" if marker == "o" else "--"
     axes.plot(*law, color=colour, linestyle=line, linewidth=1.2)
     x, y, band = measured
-    axes.errorbar(x, y, yerr=band, color=colour, marker=marker, markersize=5, linestyle="none", capsize=3, label=label)
+    # Any other marker is open and larger, so that what lies in the same place stays visible.
+    size, face = (5, colour) if marker == "o" else (8, "none")
+    axes.errorbar(
+        x, y, yerr=band, color=colour, marker=marker, markersize=size, markerfacecolor=face, linestyle="none",
+        capsize=3, label=label,
+    )  # fmt: skip
 
 
 def stacked_shares(axes: Axes, names: Sequence[str], shares: Mapping[str, Sequence[float]]) -> None:

@@ -24,6 +24,16 @@ def accumulate(gradient_of_mean, micro_batches):
     return sum(gradient_of_mean(micro) * (len(micro) / total) for micro in micro_batches)
 
 
+def all_but_the_last_equal(means, sizes):
+    weights = [sizes[0]] * (len(sizes) - 1) + [sizes[-1]]
+    return weighted(means, weights)
+
+
+def accumulate_all_but_the_last_equal(gradient_of_mean, micro_batches):
+    weights = [len(micro_batches[0])] * (len(micro_batches) - 1) + [len(micro_batches[-1])]
+    return weighted([gradient_of_mean(micro) for micro in micro_batches], weights)
+
+
 def accumulate_in_place(gradient_of_mean, micro_batches):
     total, count = torch.zeros(2, dtype=torch.float64), 0
     for micro in micro_batches:
@@ -33,24 +43,25 @@ def accumulate_in_place(gradient_of_mean, micro_batches):
 
 
 RIGHT = {
-    "2.1": [[2, 1], (2.0, 1.0), np.array([2, 1]), torch.tensor([2.0, 1.0]), torch.tensor([[2.0], [1.0]])],
+    "2.1": [[-2, 1], (-2.0, 1.0), np.array([-2, 1]), torch.tensor([-2.0, 1.0]), torch.tensor([[-2.0], [1.0]])],
     "2.2": ["c", "C", " (c) "],
     "2.3": [0.0025, 0.08 / 32, Fraction(1, 400), torch.tensor(0.0025), "0.0025"],
     "2.4": [weighted, weighted_by_tensors],
     "2.5": [9, 9.0, np.int64(9), torch.tensor(9)],
     "2.6": [accumulate, accumulate_in_place],
-    "2.7": [753 / 353, 2.1331, 2.13314, Fraction(753, 353)],
+    "2.7": [306 / 353, 0.86686, 0.8669, Fraction(306, 353)],
     "2.8": ["c", "C"],
 }
 WRONG = {
     "2.1": {
-        "divide by the number of samples": [6, 3],
-        "without their signs": torch.tensor([2, 5 / 3]),
-        "number of weights": [3, 1.5],
-        "wrong order": (1, 2),
-        "within each sample": [0.5, 3.5, 0.5],
+        "three votes of four": [0, 1],
+        "a quarter of the vote": torch.tensor([-1, 0]),
+        "mean of the first three": [2, 1],
+        "turn the mean into a sum": (-5, -2),
+        "sum of all four: subtract": [4, 4],
+        "wrong order": (1, -2),
         "2 numbers are wanted": [1, 2, 3, 4],
-        "add the three samples": [7, 7],
+        "how large is the sum": [7, 7],
     },
     "2.2": {"ReLU": "a", "absolute error": "b", "More weights": "d", "Answer with one of": "batch norm"},
     "2.3": {
@@ -67,10 +78,11 @@ WRONG = {
         "by the number of batches": lambda means, sizes: weighted(means, sizes) * sum(sizes) / len(means),
         "as many samples as the first": lambda means, sizes: weighted(means, sizes) * sum(sizes) / (3 * sizes[0]),
         "before multiplying": lambda means, sizes: sum(means) / sum(sizes),
-        "with the same size": lambda means, sizes: sum(means) * sizes[0] / sum(sizes),
+        "by the same size": lambda means, sizes: sum(means) * sizes[0] / sum(sizes),
         "returns nothing yet": lambda means, sizes: None,
         "should return one number": lambda means, sizes: means,
         "mean over samples of": lambda means, sizes: means[0],
+        "but the last to be as large": all_but_the_last_equal,
         "not for tensors": lambda means, sizes: weighted(means, sizes) if isinstance(means, list) else 0.0,
         "single batch": lambda means, sizes: weighted(means, sizes) if len(means) > 1 else 0.0,
         "stopped with ZeroDivisionError": lambda means, sizes: 1 / 0,
@@ -95,16 +107,18 @@ WRONG = {
         "returns nothing yet": lambda gradient, micros: None,
         "return one gradient": lambda gradient, micros: 1.0,
         "the result should be": lambda gradient, micros: gradient(micros[0]),
-        "stopped with": lambda gradient, micros: gradient(micros),
+        "but the last to be as large": accumulate_all_but_the_last_equal,
+        "MemoryError: 6 samples": lambda gradient, micros: gradient(torch.cat(micros)),
+        "stopped with AttributeError": lambda gradient, micros: gradient(micros),
     },
     "2.7": {
-        "plain mean": 2,
-        "lies between": 4,
-        "That is the sum": 753,
-        "number of workers": 376.5,
-        "swapped": 659 / 353,
-        "missing": 600 / 353,
-        "multiply each mean": 2.5,
+        "share of the samples; the average": 153 / 353,
+        "worker A": 400 / 353,
+        "Upside down": 353 / 306,
+        "Unscaled": 1,
+        "compares B with A": 153 / 200,
+        "not halve again": 153 / 706,
+        "half of the factor": 2.5,
     },
     "2.8": {"mean of the means": "a", "All six batches": "b", "by elements": "d", "Answer with one of": 7},
 }
@@ -143,4 +157,4 @@ def test_unanswered_is_calm(name: str) -> None:
 
 
 def test_a_rounded_mistake_is_met_by_name() -> None:
-    assert "without their signs" in check("2.1", [2, 1.667]).text
+    assert "share of the samples" in check("2.7", 0.4334).text
