@@ -5,6 +5,10 @@ TEST_ARGS ?=
 NOTEBOOK ?=
 BENCH ?=
 CLAIM ?=
+HANDOUT_ARGS ?=
+SUBMISSIONS ?=
+GRADE_ARGS ?=
+MUTANTS ?=
 RUN = .venv/bin/python -m
 FIRST = notebooks/01_epochs_batches_iterations.ipynb
 # JupyterLab refuses to serve as root unless told; containers often have no other user.
@@ -16,7 +20,7 @@ $(info $(HOME) cannot be written: settings and downloads go to .venv/home instea
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help setup lab test other-cpu two-threads notebooks check-notebooks lint format bench claims binder
+.PHONY: help setup lab test other-cpu two-threads notebooks check-notebooks lint format bench claims mutants binder handout grade questions
 
 help:
 	@echo "make lab        open the course in JupyterLab (LAB_ARGS=... for JupyterLab's own options)"
@@ -29,7 +33,11 @@ help:
 	@echo "make format     format code and notebooks with ruff"
 	@echo "make bench      run the benchmarks (BENCH=... for one of them, BENCH=--list for their names)"
 	@echo "make claims     run the claims of the course over their seeds (CLAIM=... for one of them; takes minutes)"
+	@echo "make mutants    change one thing at a time and see whether a test notices (hours; MUTANTS='helpers.checks.*' for a part)"
 	@echo "make binder     replay what Binder would build from the last commit (takes minutes)"
+	@echo "make handout    make the course for learners in handout/ (HANDOUT_ARGS=... for its options)"
+	@echo "make grade      grade what came back (SUBMISSIONS=folder; GRADE_ARGS=... for its options)"
+	@echo "make questions  list every exercise of the course"
 	@echo "Each sets up .venv first, with PYTHON=... if you name one; the second time that takes a moment."
 
 setup:
@@ -70,5 +78,20 @@ bench: setup
 claims: setup
 	$(RUN) tests.claims.run $(CLAIM)
 
+# The tool is pinned here and not in requirements.txt: nobody who learns or tests needs it.
+mutants: setup
+	$(RUN) pip install --quiet mutmut==3.8.1
+	OMP_NUM_THREADS=1 $(RUN) mutmut run $(MUTANTS)
+	$(RUN) mutmut results
+
 binder: setup
 	$(RUN) tests.tools.check_binder
+
+handout: setup
+	$(RUN) tests.tools.classroom.handout $(HANDOUT_ARGS)
+
+grade: setup
+	$(RUN) tests.tools.classroom.grade "$(SUBMISSIONS)" $(GRADE_ARGS)
+
+questions: setup
+	$(RUN) tests.tools.classroom.questions

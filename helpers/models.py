@@ -57,11 +57,10 @@ class CollaborativeFilter(_RowModel):
         embedding_dim: numbers per row; 0 leaves only the biases.
         mean: the global mean of the training ratings, in stars.
         biases: whether users and movies have a bias.
-        rating_range: (lowest, highest) in stars; predictions are squeezed into it by a sigmoid. None leaves them free.
         seed: of the initial weights; the same seed gives the same weights.
 
     Raises:
-        LessonError: for a table without rows, a negative embedding_dim or a range that is upside down.
+        LessonError: for a table without rows, or an embedding_dim below 0.
     """
 
     def __init__(
@@ -72,7 +71,6 @@ class CollaborativeFilter(_RowModel):
         *,
         mean: float = 0.0,
         biases: bool = True,
-        rating_range: tuple[float, float] | None = None,
         seed: int = 42,
     ) -> None:
         super().__init__()
@@ -84,9 +82,6 @@ class CollaborativeFilter(_RowModel):
             raise LessonError(
                 "embedding_dim 0 without biases leaves nothing to learn: keep the biases or give it at least 1."
             )
-        if rating_range is not None and not rating_range[0] < rating_range[1]:
-            raise LessonError(f"rating_range must be (lowest, highest), for example (0.5, 5.0), not {rating_range}.")
-        self.rating_range = rating_range
         self.register_buffer("mean", torch.tensor(float(mean)))
         generator = torch.Generator().manual_seed(seed_number("seed", seed))
         self.user_embedding = _table(num_users, embedding_dim, generator) if embedding_dim else None
@@ -116,9 +111,6 @@ class CollaborativeFilter(_RowModel):
             prediction = prediction + (user_vector * movie_vector).sum(1)
             looked_up += [user_vector, movie_vector]
         self._looked_up = looked_up if self.training else []
-        if self.rating_range is not None:
-            lowest, highest = self.rating_range
-            prediction = lowest + (highest - lowest) * torch.sigmoid(prediction - self.mean)
         return prediction
 
 

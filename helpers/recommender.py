@@ -133,8 +133,8 @@ def fold_in(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[f
 
 
 def _check_foldable(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[float]) -> None:
-    if model.movie_bias is None or model.movie_embedding is None or model.rating_range is not None:
-        raise LessonError("Folding in needs a model with biases and embeddings and without a rating_range.")
+    if model.movie_bias is None or model.movie_embedding is None:
+        raise LessonError("Folding in needs a model with biases and embeddings.")
     if len(movies) == 0 or len(movies) != len(stars):
         counts = f"{len(movies)} movies and {len(stars)} ratings"
         raise LessonError(f"Give one rating for each movie, and at least one: there are {counts}.")

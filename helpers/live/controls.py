@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from helpers.checks import LessonError, finite_number, positive_int, positive_number
+from helpers.checks import LessonError, finite_number, positive_int, positive_number, shown
 
 MOST_STOPS = 2_000
 # Six stops a decade, the numbers people would write down.
@@ -106,7 +106,12 @@ def float_slider(
 
 def menu(options: Iterable[Any], value: Any = None, tip: str = "", *, label: str | None = None) -> Control:
     """A menu of options, or of {option: how it is written}; at first `value` is chosen, or else the first option."""
-    written = dict(options) if isinstance(options, Mapping) else {option: str(option) for option in options}
+    try:
+        written = dict(options) if isinstance(options, Mapping) else {option: str(option) for option in options}
+    except TypeError:
+        raise LessonError(
+            f"A menu's options are words, numbers or the like, such as ['sgd', 'adam']; you gave {shown(options)}."
+        ) from None
     if not written:
         raise LessonError("A menu needs at least one option.")
     first = next(iter(written)) if value is None else value
@@ -138,7 +143,9 @@ def _stops(low: float, high: float, step: float) -> list[float]:
         raise LessonError(f"A slider has at most {MOST_STOPS:,} steps: give a step larger than {step}.")
     if isinstance(low, int) and isinstance(step, int):
         return [low + step * number for number in range(count)]
-    return [float(f"{low + step * number:.10g}") for number in range(count)]
+    # What is left of rounding, where zero is meant, is zero.
+    exact = (low + step * number for number in range(count))
+    return [0.0 if abs(stop) < 1e-9 * step else float(f"{stop:.10g}") for stop in exact]
 
 
 def _slider(
@@ -157,6 +164,9 @@ def _slider(
 def _choice(
     kind: str, options: tuple[Any, ...], texts: tuple[str, ...], value: Any, tip: str, label: str | None
 ) -> Control:
+    for name, words in (("tip", tip), ("label", label or "")):
+        if not isinstance(words, str):
+            raise LessonError(f"{name} must be words in quotation marks; you gave {shown(words)}.")
     control = Control(kind, options, texts, 0, tip, label)
     return Control(kind, options, texts, control.position("value", value), tip, label)
 
@@ -164,5 +174,5 @@ def _choice(
 def _same(option: object, value: object) -> bool:
     numbers = [isinstance(thing, Real) and not isinstance(thing, bool) for thing in (option, value)]
     if all(numbers):
-        return math.isclose(option, value, rel_tol=1e-9, abs_tol=1e-12)
+        return math.isclose(option, value, rel_tol=1e-9)
     return not any(numbers) and option == value

@@ -1,46 +1,46 @@
-"""The playground of notebook 4: every setting a control, every run kept in a table, experiments one click away."""
+"""The playground of notebook 4: every setting a control, every run kept in a table, the code of each to take home."""
 
 from __future__ import annotations
 
-import html
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-import ipywidgets
 import pandas as pd
-import torch
-from IPython.display import display
 
 from helpers.checks import LessonError
-from helpers.data import Samples, load_diabetes, load_ratings, split
-from helpers.live.controls import Control, float_slider, int_slider, log_slider, menu, powers_of_two, write_number
-from helpers.live.loss_picture import LossPicture
-from helpers.live.part import LiveTraining, Run
-from helpers.live.worker import retire_former
+from helpers.live.controls import Control, float_slider, int_slider, log_slider, menu, powers_of_two
+from helpers.live.curve import Curve
+from helpers.live.curves import Curves
+from helpers.live.program import program
+from helpers.live.table import CAPTION, as_html, best_runs
+from helpers.live.take_home import TakeHome
+from helpers.live.tasks import load_task, num_parameters, training_bytes
+from helpers.live.training import LiveTraining, Run
+from helpers.live.words import sentence
 from helpers.models import MLP, CollaborativeFilter
 from helpers.plots import in_metric
-from helpers.training import Config, Progress, train
+from helpers.training import OPTIMIZERS, SCHEDULES, Config, Progress, train
 
 MOVIELENS = "ml-latest-small"
+OPTIMIZER_NAMES = {kind.label: name for name, kind in OPTIMIZERS.items()}
+SCHEDULE_NAMES = {kind.label: name for name, kind in SCHEDULES.items()}
 CONTROLS: dict[str, Control] = {
     "data": menu(("embedded", "MovieLens", "diabetes"), "embedded", "what to learn from"),
     "optimizer": menu(
-        ("SGD", "momentum", "RMSprop", "Adam"), "Adam", "how a gradient becomes a step", label="optimiser"
+        tuple(OPTIMIZER_NAMES), OPTIMIZERS["adam"].label, "how a gradient becomes a step", label="optimiser"
     ),
     "embedding_dim": powers_of_two(2, 128, 50, "per user and per film", unit="numbers", label="embedding size"),
     "batch_size": powers_of_two(32, 8192, 1024, "samples per update"),
     "learning_rate": log_slider(1e-4, 10, 0.001, "length of a step"),
+    "schedule": menu(tuple(SCHEDULE_NAMES), SCHEDULES["constant"].label, "what becomes of the learning rate"),
     "num_epochs": int_slider(1, 30, 10, "how often every sample is seen", label="epochs"),
     "validation_share": log_slider(0.001, 0.5, 0.2, "share of the data held back"),
     "weight_decay": float_slider(0, 0.2, 0, "how strongly weights are pulled to zero", step=0.01),
     "seed": int_slider(0, 99, 42, "of the split, the first weights and the order"),
 }
 NOTHING_TO_EMBED = "no part in this: patients are measured, not looked up"
-# Numbers an optimiser keeps for every weight, beside the weight and its gradient.
-KEPT_PER_WEIGHT = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2}
-BYTES = 4  # of a float32
 
 LABELS = {
     "run": "run",
@@ -56,149 +56,186 @@ LABELS = {
 }
 
 
-def num_parameters(model: torch.nn.Module) -> int:
-    """How many numbers a model learns."""
-    return sum(weight.numel() for weight in model.parameters())
-
-
-def training_bytes(parameters: int, optimizer: str) -> int:
-    """Bytes that training keeps for its weights: each one, its gradient, and what the optimiser remembers of it."""
-    return BYTES * parameters * (2 + KEPT_PER_WEIGHT[optimizer])
-
-
-class Task(NamedTuple):
-    """What a run learns from, and how its loss is measured."""
-
-    train: Samples
-    validation: Samples
-    metric: str
-    floor: float | None  # in the metric
-    num_rows: tuple[int, int] | None  # users and movies; None for patients
-
-
-@lru_cache(maxsize=3)  # one for each data: with every new share or seed the former splits are of no use
-def load_task(source: str, validation_share: float, seed: int) -> Task:
-    """Data by name or path, split. Raises `LessonError` for ratings that cannot be had."""
-    if source == "diabetes":
-        return Task(*load_diabetes(validation_share, seed), "mse", None, None)
-    ratings = _ratings(source)
-    parts = split(ratings, validation_share, seed)
-    floor = ratings.truth.noise_floor(parts.validation_index) if ratings.truth else None
-    return Task(parts.train, parts.validation, "rmse", floor, (ratings.num_users, ratings.num_movies))
-
-
-@lru_cache(maxsize=2)
-def _ratings(source: str):
-    try:
-        return load_ratings(source)
-    except LessonError as error:
-        raise LessonError(f"{error} The playground goes on with the other data.") from error
-
-
 class Playground(LiveTraining):
     """A loss curve with every setting beside it and a table of all runs below it; made by `playground`.
 
     Attributes:
         runs: a DataFrame with one row per run that has ended: the settings, best_loss (RMSE in stars; for diabetes the
             mean squared error), best_epoch, last_loss (at its end), updates, parameters, memory (MB), seconds, outcome
-            (how it ended), and whether it is the `best` on its data.
+            (how it ended), and whether it is the `best` on its data. A run that still trains is finished first.
+        experiment: whose runs the picture shows, if it is one's.
     """
 
-    BUTTONS: ClassVar = [*LiveTraining.BUTTONS, ("export", "Export table", "download the table of runs as a CSV file")]
+    KIND = "playground"
+    BUTTONS: ClassVar = [
+        *LiveTraining.BUTTONS,
+        ("export", "Export table", "download the table of runs as a CSV file"),
+        ("code", "Show the code", "this run as a plain PyTorch program, to copy or download"),
+        ("settings", "Copy settings", "copy the line of Python that sets the playground to this"),
+    ]
 
     def __init__(self, source: str, values: Mapping[str, Any]) -> None:
-        _check(values)
+        check_settings(values)
         controls = {name: _starting_at(control, name, values) for name, control in CONTROLS.items()}
-        self._movielens = MOVIELENS if source == "embedded" else source
+        self._source, self._movielens = source, MOVIELENS if source == "embedded" else source
         self._rows: list[dict[str, Any]] = []
+        self._kept: dict[int, tuple] = {}  # of every row: its curve, metric, floor, and what it did in words
         self._parameters = 0
-        self.experiment: Experiment | None = None  # whose runs the picture shows
-        super().__init__(self._start_run, controls, LossPicture(metric="rmse"))
-
-    @property
-    def widget(self) -> ipywidgets.DOMWidget:
-        """What the page shows; it can stand in several places at once."""
-        return self._open_view()
+        self._in_front: int | None = None
+        self.experiment: Any = None
+        super().__init__(self._start_run, controls, Curves(metric="rmse"))
+        self._view.row_pressed = lambda row: self._worker.call(lambda: self.show_run(row))
+        self._take_home = TakeHome(self, self._view)
 
     @property
     def runs(self) -> pd.DataFrame:
         """Every run that has ended, oldest first."""
+        self.finish()
         table = pd.DataFrame(self._rows, columns=list(LABELS)).set_index("run")
         # Numbers even where a run had none: whole ones for an epoch.
         table = table.astype({"best_loss": float, "best_epoch": "Int64", "last_loss": float})
-        return table.assign(best=[number in self._best() for number in table.index])
+        best = best_runs(self._rows)
+        return table.assign(best=[number in best for number in table.index])
+
+    @property
+    def ended(self) -> list[dict[str, Any]]:
+        """The rows of `runs` as they are now, without waiting for a run that trains."""
+        return list(self._rows)
 
     def reset(self) -> None:
         """Back to the first values, without earlier runs in the picture and in the table, and train."""
         self._rows.clear()
+        self._kept.clear()
         self._show_table()
         super().reset()
 
-    def set_up(self, keep: bool = True, **settings: Any) -> None:
+    def set_up(self, keep: bool = True, name: str = "", **settings: Any) -> None:
         """First values everywhere but for these settings, and train; `keep` leaves earlier runs in the picture."""
         self._forget = self._forget or not keep
-        self.set(**{name: control.options[control.start] for name, control in CONTROLS.items()} | settings)
+        self._name = name
+        try:
+            self.set(**{name: control.options[control.start] for name, control in CONTROLS.items()} | settings)
+        finally:
+            if self.sync:
+                self._name = ""
+
+    def show_run(self, number: int) -> None:
+        """Bring the curve of a run of the table forward and its settings back into the controls; trains nothing.
+
+        Raises:
+            LessonError: for a run that is not in the table.
+        """
+        if number not in self._kept:
+            raise LessonError(f"There is no run {number} in the table: there are {', '.join(map(str, self._kept))}.")
+        curve, metric, floor, text = self._kept[number]
+        row = next(row for row in self._rows if row["run"] == number)
+        self._worker.drop()
+        self.curves.measure(metric, floor)
+        self.curves.bring_forward(curve, keep=bool(self._outcome))
+        self._run_values, self._outcome = {name: row[name] for name in CONTROLS}, row["outcome"]
+        self._quiet = True
+        try:
+            self._choose({name: control.position(name, row[name]) for name, control in CONTROLS.items()})
+        finally:
+            self._quiet = False
+        self._in_front = number
+        self.show_curves()
+        view = self._open_view()
+        view.text = self.chart.text = text
+        view.running, view.progress, view.progress_text = False, 1.0, f"run {number} of the table"
+        self._take_home.show()
+        self._show_table()
+
+    def code(self) -> str:
+        """A plain PyTorch program, without helpers, that makes the run of the present settings."""
+        values = self.values
+        return program(values, OPTIMIZER_NAMES[values["optimizer"]], SCHEDULE_NAMES[values["schedule"]])
+
+    def settings(self) -> str:
+        """The line of Python that sets a playground to the present settings."""
+        firsts = {name: control.options[control.start] for name, control in CONTROLS.items()}
+        source = [] if self._source == "embedded" else [repr(self._source)]
+        if source:
+            firsts["data"] = "MovieLens"
+        changed = [f"{name}={value!r}" for name, value in self.values.items() if value != firsts[name]]
+        return f"playground({', '.join(source + changed)})"
 
     def csv(self) -> str:
         """The table of runs as a CSV file."""
         return self.runs.to_csv()
 
+    def source_of(self, data: str) -> str:
+        """Where the ratings of a choice of the menu come from."""
+        return {"MovieLens": self._movielens}.get(data, data)
+
     def _start_run(
-        self, data: str, optimizer: str, embedding_dim: int, validation_share: float, seed: int, **settings: Any
-    ) -> Iterator[Progress]:
+        self, data: str, optimizer: str, schedule: str, embedding_dim: int, validation_share: float, seed: int,
+        **settings: Any,
+    ) -> Iterator[Progress]:  # fmt: skip
         self._open_view().disabled = {"embedding_dim": NOTHING_TO_EMBED} if data == "diabetes" else {}
-        source = {"MovieLens": self._movielens}.get(data, data)
-        task = load_task(source, validation_share, seed)
-        self._picture.measure(task.metric, task.floor)
+        task = load_task(self.source_of(data), validation_share, seed)
+        self.curves.measure(task.metric, task.floor)
         if task.num_rows is None:
             model = MLP(task.train.inputs.shape[1], seed=seed)
         else:
             mean = task.train.targets.mean().item()
             model = CollaborativeFilter(*task.num_rows, embedding_dim, mean=mean, seed=seed)
         self._parameters = num_parameters(model)
-        return train(model, task.train, task.validation, Config(optimizer=optimizer.lower(), seed=seed, **settings))
+        names = {"optimizer": OPTIMIZER_NAMES[optimizer], "schedule": SCHEDULE_NAMES[schedule]}
+        return train(model, task.train, task.validation, Config(**names, seed=seed, **settings))
 
-    def _finish(self, run: Run) -> None:
-        history, metric = run.history, self._picture.metric
+    def _begin(self, values: dict[str, Any]) -> Curve:
+        self._in_front = None
+        curve = super()._begin(values)
+        self._name = ""
+        self._take_home.show()
+        return curve
+
+    def _finished(self, run: Run) -> None:
+        history, metric = run.history, self.curves.metric
         best, epochs = history.best_validation_loss, history.epochs
         last = epochs["validation_loss"].iloc[-1] if len(epochs) else None
+        number = (self._rows[-1]["run"] if self._rows else 0) + 1
         self._rows.append(
             {
-                "run": (self._rows[-1]["run"] if self._rows else 0) + 1,
+                "run": number,
                 **run.values,
                 "best_loss": None if best is None else float(in_metric(best, metric)),
                 "best_epoch": history.best_epoch,
                 "last_loss": None if last is None else float(in_metric(last, metric)),
                 "updates": history.last.update if history.last else 0,
                 "parameters": self._parameters,
-                "memory": training_bytes(self._parameters, run.values["optimizer"].lower()) / 1e6,
+                "memory": training_bytes(self._parameters, OPTIMIZER_NAMES[run.values["optimizer"]]) / 1e6,
                 "seconds": run.seconds,
                 "outcome": run.outcome,
             }
         )
+        run_curve, floor = self.curves.run, self.curves.floor
+        self._kept[number] = run_curve.compact(), metric, floor, sentence(run_curve, metric, run.outcome)
+        self._in_front = number
         self._show_table()
-        super()._finish(run)
-
-    def _best(self) -> set[int]:
-        """The run with the lowest loss on each of the data sets."""
-        finished = [row for row in self._rows if row["best_loss"] is not None]
-        by_data = {row["data"]: row for row in sorted(finished, key=lambda row: -row["best_loss"])}
-        return {row["run"] for row in by_data.values()}
+        super()._finished(run)
+        if self.experiment is not None:
+            self.experiment.run_ended(self.curves.run.name, self._rows[-1])
 
     def _show_table(self) -> None:
-        self._open_view().details = _as_html(self._rows, self._best()) if self._rows else ""
+        rows = [(row["run"], row) for row in reversed(self._rows)]
+        best = best_runs(self._rows)
+        self._open_view().details = as_html(rows, LABELS, best, CAPTION, self._in_front) if rows else ""
 
     def _press(self, button: str) -> None:
-        if button == "export":
-            self._worker.call(lambda: self._view.download("runs.csv", self.csv()))
+        if button in self._take_home.actions:
+            self._worker.call(self._take_home.actions[button])
         else:
             super()._press(button)
 
-    def __repr__(self) -> str:
-        return super().__repr__().replace("live_training(", "playground(", 1)
+    def _written(self) -> dict[str, Any]:
+        """The settings as `repr` names them: a schedule only where there is one."""
+        constant = SCHEDULES["constant"].label
+        return {name: value for name, value in self._run_values.items() if (name, value) != ("schedule", constant)}
 
 
-def playground(source: str = "embedded", **values: Any) -> Playground:
+def playground(source: str | os.PathLike = "embedded", **values: Any) -> Playground:
     """Every setting of a run as a control, the loss curve that follows them, and a table of all runs.
 
     Args:
@@ -210,13 +247,15 @@ def playground(source: str = "embedded", **values: Any) -> Playground:
     Raises:
         LessonError: for a control that is not there, or a value that it does not have.
     """
+    source = os.fspath(source)
     if source == "diabetes":  # a choice of the menu, as "embedded" is, and no source of ratings
-        return Playground("embedded", {"data": "diabetes"} | values)
+        return Playground("embedded", {"data": "diabetes"} | values).opened()
     first = {} if source == "embedded" else {"data": "MovieLens"}
-    return Playground(source, first | values)
+    return Playground(source, first | values).opened()
 
 
-def _check(values: Mapping[str, Any]) -> None:
+def check_settings(values: Mapping[str, Any]) -> None:
+    """Raises `LessonError` for a control that is not there, or a value that it does not have."""
     for name, value in values.items():
         if name not in CONTROLS:
             raise LessonError(f"There is no control {name!r} in the playground: there are {', '.join(CONTROLS)}.")
@@ -225,109 +264,3 @@ def _check(values: Mapping[str, Any]) -> None:
 
 def _starting_at(control: Control, name: str, values: Mapping[str, Any]) -> Control:
     return replace(control, start=control.position(name, values[name])) if name in values else control
-
-
-def _as_html(rows: list[dict[str, Any]], best: set[int]) -> str:
-    """The table of runs, newest on top, the best marked."""
-    head = "".join(f'<th scope="col">{html.escape(label)}</th>' for label in LABELS.values())
-    body = ""
-    for row in reversed(rows):
-        cells = "".join(f"<td>{html.escape(_write(name, row[name]))}</td>" for name in list(LABELS)[1:])
-        mark = ("★ ", ' class="best"') if row["run"] in best else ("", "")
-        body += f"<tr{mark[1]}><td>{mark[0]}{row['run']}</td>{cells}</tr>"
-    return (
-        f"<table><caption>Every run that has ended, the newest on top. ★ marks the lowest validation loss on its data: "
-        f"RMSE in stars for ratings, mean squared error for diabetes.</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
-
-
-def _write(name: str, value: Any) -> str:
-    """One entry of the table, with as many digits as say something."""
-    if value is None:
-        return "–"
-    if name in ("best_loss", "last_loss"):
-        return f"{value:.4f}" if value < 100 else f"{value:,.0f}"
-    if name in ("memory", "seconds"):
-        return f"{value:,.2f}"
-    return write_number(value)
-
-
-# ---------------------------------------------------------------------------------------- experiments
-
-
-class Experiment:
-    """Buttons that set the playground up, and the playground once more below them; made by `experiment`.
-
-    With a kernel and a page nothing runs before a button is pressed. In synchronous mode every setting is run, so that
-    a saved notebook shows what each of them does.
-    """
-
-    def __init__(self, playground: Playground, settings: Mapping[str, Mapping[str, Any]]) -> None:
-        for values in settings.values():
-            _check(values)
-        self._playground, self._settings = playground, settings
-        self._buttons: list[ipywidgets.Widget] = []
-        retire_former(self)
-
-    def press(self, name: str) -> None:
-        """Set the playground up as this button does; the first press takes all other runs out of the picture."""
-        if name not in self._settings:
-            raise LessonError(f"There is no setting {name!r} here: there are {', '.join(self._settings)}.")
-        self._playground.set_up(keep=self._playground.experiment is self, **self._settings[name])
-        self._playground.experiment = self
-
-    def close(self) -> None:
-        """Take the buttons off the page; the playground stays."""
-        for widget in self._buttons:
-            widget.close()
-        self._buttons = []
-
-    def __repr__(self) -> str:
-        return f"experiment, one click each: {', '.join(self._settings)}"
-
-    def _ipython_display_(self) -> None:
-        if self._playground.sync:
-            display(self._run_all())
-            display(self._playground)
-        else:
-            display(self._as_widget())
-
-    def _run_all(self) -> pd.DataFrame:
-        rows = {}
-        for name in self._settings:
-            self.press(name)
-            run = self._playground.runs.iloc[-1]
-            # More digits would depend on the CPU, all the more where a run goes wild.
-            losses = {kind: ",.3f" if run[kind] < 1.5 else ",.2f" for kind in ("best_loss", "last_loss")}
-            formats = losses | dict.fromkeys(("best_epoch", "updates", "parameters"), ",")
-            rows[name] = {
-                LABELS[kind]: "–" if pd.isna(run[kind]) else format(run[kind], how) for kind, how in formats.items()
-            }
-        return pd.DataFrame(rows).T
-
-    def _as_widget(self) -> ipywidgets.Widget:
-        self.close()
-        label = ipywidgets.Label("Set it up for me:")
-        buttons = [ipywidgets.Button(description=name, layout={"width": "auto"}) for name in self._settings]
-        for button in buttons:
-            button.on_click(lambda pressed: self.press(pressed.description))
-        row = ipywidgets.HBox([label, *buttons], layout={"flex_flow": "row wrap"}).add_class("epoch-buttons")
-        whole = ipywidgets.VBox([row, self._playground.widget])
-        self._buttons = [whole, row, label, *buttons]
-        return whole
-
-
-def experiment(playground: Playground, settings: Mapping[str, Mapping[str, Any]]) -> Experiment:
-    """A row of buttons that each set the playground up for a guided experiment.
-
-    >>> experiment(play, {"too low": {"learning_rate": 0.0001}, "too high": {"learning_rate": 0.1}})
-
-    Args:
-        playground: what the buttons move.
-        settings: the name on each button -> the controls it sets; all others go to their first values.
-
-    Raises:
-        LessonError: for a control that is not there, or a value that it does not have.
-    """
-    return Experiment(playground, settings)

@@ -3,48 +3,40 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import anywidget
 import ipywidgets as widgets
 from traitlets import Bool, Bytes, Dict, Float, Tuple, Unicode, observe
 
+from helpers.live.chart import beside
 from helpers.live.controls import Control
-from helpers.live.loss_picture import SHARPNESS
-
-
-def _beside_this_file(name: str) -> str:
-    # As text and not as a path: for a path anywidget would keep every instance alive for as long as the process runs.
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 class Access(anywidget.AnyWidget):
     """What ipywidgets leaves out; `view.js` adds it to the page.
 
-    Names, units and tips of sliders for screen readers, keys that stay with the controls, and a file to download.
+    Names, units and tips of sliders for screen readers, keys that stay with the controls, files to download, text to
+    copy, rows of tables that can be pressed, and a word when the kernel is gone.
     """
 
-    _esm = _beside_this_file("view.js")
-    _css = _beside_this_file("view.css")
+    _esm = beside("view.js")
+    _css = beside("view.css")
+
+    def __init__(self, row_pressed: Callable[[int], None] | None = None) -> None:
+        super().__init__()
+        if row_pressed is not None:
+            self.on_msg(lambda _, message, buffers: row_pressed(int(message["row"])))
 
 
 class Picture(anywidget.AnyWidget):
-    """A picture that changes many times a second and never flickers; `picture.js` draws it.
+    """A picture that changes many times a second and never flickers; `picture.js` draws it."""
 
-    With an `ipywidgets.Image` the kernel would draw and encode the whole picture for every frame, and the page decode
-    it: several times the work of the training between two frames.
-    """
+    _esm = beside("picture.js")
 
-    _esm = _beside_this_file("picture.js")
-
-    size = Tuple(help="width and height in CSS pixels, and the picture's own pixels in each").tag(sync=True)
-    base = Bytes(help="all of the picture, or what stands still in it, as a PNG file").tag(sync=True)
-    ahead = Bytes(help="what `base` will probably be next: the page decodes it while nobody waits").tag(sync=True)
-    strokes = Tuple(help="looks of the lines over it, see `loss_picture.Stroke`").tag(sync=True)
-    inside = Tuple(help="what the lines keep to: pixels from the left and from the top, width, height").tag(sync=True)
-    lines = Tuple(help="for each of `strokes` x and y of its points, as 4-byte floats in turn").tag(sync=True)
+    size = Tuple(help="width and height in CSS pixels").tag(sync=True)
+    file = Bytes(help="the picture as a PNG file").tag(sync=True)
     text = Unicode(help="text alternative").tag(sync=True)
 
 
@@ -67,59 +59,54 @@ class View(widgets.VBox):
     def __init__(
         self,
         controls: Mapping[str, Control],
-        picture_controls: Mapping[str, Control],
+        picture: widgets.DOMWidget,
         buttons: Sequence[tuple[str, str, str]],
-        size: tuple[int, int],
+        beside: bool,
         pressed: Callable[[str], None],
     ) -> None:
-        both = {**controls, **picture_controls}
-        self.size = size
-        self.inputs = {name: _input(name, control) for name, control in both.items()}
-        self.buttons = {name: _button(name, label, tip, pressed) for name, label, tip in buttons}
-        self._tips = {name: _words("tip", html.escape(control.tip)) for name, control in controls.items()}
-        self.picture = Picture(size=(*size, SHARPNESS))
+        self.inputs = {name: make_input(name, control) for name, control in controls.items()}
+        self.buttons = {name: make_button(label, tip, lambda name=name: pressed(name)) for name, label, tip in buttons}
+        self.tips = {name: make_words("tip", html.escape(control.tip)) for name, control in controls.items()}
+        self.picture = picture
+        self.row_pressed: Callable[[int], None] = lambda row: None
         self._bar = widgets.FloatProgress(max=1.0, layout={"width": "130px", "height": "10px"})
-        self._progress_text, self._text, self._details = _words("progress-text"), _words("text"), _words("details")
-        self._error, self._traceback = _words("error"), _words("traceback")
-        self._access = Access()
+        self._progress_text, self._text, self._details = (make_words(k) for k in ("progress-text", "text", "details"))
+        self._error, self._traceback = make_words("error"), make_words("traceback")
+        self.access = Access(lambda row: self.row_pressed(row))
 
         width = _label_width(controls)
         for name in controls:
             self.inputs[name].style.description_width = width
-        rows = [widgets.HBox([self.inputs[name], tip]).add_class("row") for name, tip in self._tips.items()]
-        tools = _tools([*self.buttons.values(), self._bar, self._progress_text], shown=bool(buttons))
-        axes = _tools([self.inputs[name] for name in picture_controls], shown=bool(picture_controls))
-        words = (self._text, self._error, self._traceback, self._details)
-        super().__init__([*rows, tools, self.picture, axes, *words, self._access])
+        rows = [widgets.HBox([self.inputs[name], tip]).add_class("row") for name, tip in self.tips.items()]
+        self.controls = widgets.VBox(rows).add_class("controls")
+        shown = {"display": "flex" if buttons else "none"}
+        tools = widgets.HBox(list(self.buttons.values()), layout=shown).add_class("tools")
+        going = widgets.HBox([self._bar, self._progress_text], layout=shown).add_class("going")
+        self.words = (going, self._text, self._error, self._traceback)
+        super().__init__(
+            [two_columns([self.controls, tools], picture, beside), *self.words, self._details, self.access]
+        )
         self.add_class("epoch-live")
-        self.chosen = {name: control.start for name, control in both.items()}
+        self.chosen = {name: control.start for name, control in controls.items()}
         for name, widget in self.inputs.items():
             widget.observe(lambda change, name=name: self._input_moved(name, change["new"]), "value")
         if "stop" in self.buttons:
             self.buttons["stop"].disabled = True
 
-    def show(self, base: bytes | None, lines: Sequence[bytes] = ()) -> None:
-        """Show a picture, or (None) what is there already, with these lines over it."""
-        with self.picture.hold_sync():
-            if base is not None:
-                self.picture.base = base
-            self.picture.lines = tuple(lines)
+    def copy(self, text: str) -> None:
+        """Put a text on the reader's clipboard."""
+        self.access.send({"copy": text})
 
     def download(self, name: str, text: str) -> None:
         """Hand the reader a file."""
-        self._access.send({"download": name, "text": text})
+        self.access.send({"download": name, "text": text})
 
     def close(self) -> None:
         """Close every widget in here with the layout and style it made, and let go of what they would keep alive."""
-        for widget in list(_inside(self)):
-            widget.unobserve_all()
-            if isinstance(widget, widgets.Button):
-                widget._click_handlers.callbacks.clear()
-            for part in (widget.layout, getattr(widget, "style", None)):
-                if isinstance(part, widgets.Widget):
-                    part.close()
-            if widget is not self:
-                widget.close()
+        close_all(widget for widget in _inside(self) if widget is not self)
+        self.row_pressed = lambda row: None
+        self.layout.close()
+        self.unobserve_all()
         super().close()
 
     # -------------------------------------------------------------------------------------- the page moves the kernel
@@ -138,15 +125,14 @@ class View(widgets.VBox):
 
     @observe("disabled")
     def _show_disabled(self, change: dict[str, Any]) -> None:
-        for name in self._tips:
+        for name in self.tips:
             reason = change["new"].get(name)
             self.inputs[name].disabled = reason is not None
-            self._tips[name].value = html.escape(self.inputs[name].tooltip if reason is None else reason)
+            self.tips[name].value = html.escape(self.inputs[name].tooltip if reason is None else reason)
 
     @observe("text")
     def _show_text(self, change: dict[str, Any]) -> None:
         self._text.value = html.escape(change["new"])
-        self.picture.text = change["new"]
 
     @observe("running")
     def _show_running(self, change: dict[str, Any]) -> None:
@@ -166,38 +152,55 @@ class View(widgets.VBox):
         self._details.value = change["new"]
 
 
+def two_columns(left: Sequence[widgets.Widget], picture: widgets.DOMWidget, beside: bool) -> widgets.Box:
+    """Controls to the left of the picture where there is room (`beside`), or above it."""
+    column = widgets.VBox(left).add_class("left")
+    return widgets.Box([column, picture]).add_class("beside" if beside else "above")
+
+
+def close_all(gone: Iterable[widgets.Widget]) -> None:
+    """Close widgets with their layouts and styles, and let go of what their callbacks would keep alive."""
+    for widget in list(gone):
+        widget.unobserve_all()
+        for name in ("_click_handlers", "_msg_callbacks"):
+            if hasattr(widget, name):
+                getattr(widget, name).callbacks.clear()
+        for part in (widget.layout, getattr(widget, "style", None)):
+            if isinstance(part, widgets.Widget):
+                part.close()
+        widget.close()
+
+
 def _inside(widget: widgets.Widget) -> Iterator[widgets.Widget]:
     for child in getattr(widget, "children", ()):
         yield from _inside(child)
     yield widget
 
 
-def _input(name: str, control: Control) -> widgets.Widget:
+def make_input(name: str, control: Control) -> widgets.Widget:
     """The ipywidgets control whose value is the position of what is chosen."""
     label = control.label or name.replace("_", " ")
     options = [(text, position) for position, text in enumerate(control.texts)]
     common = {"description": label, "tooltip": control.tip, "style": {"description_width": "initial"}}
     if control.kind == "slider":
-        return widgets.SelectionSlider(options=options, value=control.start, layout={"width": "440px"}, **common)
+        return widgets.SelectionSlider(options=options, value=control.start, layout={"width": "auto"}, **common)
     if control.kind == "menu":
         return widgets.Dropdown(options=options, value=control.start, layout={"width": "auto"}, **common)
     return widgets.Checkbox(value=bool(control.start), indent=False, layout={"width": "auto"}, **common)
 
 
-def _button(name: str, label: str, tip: str, pressed: Callable[[str], None]) -> widgets.Button:
+def make_button(label: str, tip: str, pressed: Callable[[], None]) -> widgets.Button:
+    """A button as wide as its words."""
     button = widgets.Button(description=label, tooltip=tip, layout={"width": "auto"})
-    button.on_click(lambda _: pressed(name))
+    button.on_click(lambda _: pressed())
     return button
 
 
-def _tools(children: Sequence[widgets.Widget], *, shown: bool) -> widgets.HBox:
-    return widgets.HBox(children, layout={"display": None if shown else "none"}).add_class("tools")
-
-
-def _words(kind: str, value: str = "") -> widgets.HTML:
+def make_words(kind: str, value: str = "") -> widgets.HTML:
+    """Words of a kind that `view.css` knows."""
     return widgets.HTML(value).add_class(kind)
 
 
 def _label_width(controls: Mapping[str, Control]) -> str:
     """Room for the longest label, so that none is cut off and all sliders begin at one line."""
-    return f"{max((len(control.label or name) for name, control in controls.items()), default=0) * 0.55 + 1:.1f}em"
+    return f"{max((len(control.label or name) for name, control in controls.items()), default=0) * 0.5 + 1:.1f}em"

@@ -118,7 +118,7 @@ class LivePart:
 
     def __init__(self, page: Page, root: Locator) -> None:
         self.page, self.root = page, root
-        self.picture = root.locator("canvas")
+        self.picture = root.locator("canvas").first
         self.text = root.locator(".text .widget-html-content")
         self.progress = root.locator(".progress-text .widget-html-content")
         self.error = root.locator(".error .widget-html-content")
@@ -167,6 +167,27 @@ class LivePart:
             "root => { const { frames, heights } = root.notes; root.notes = null; return [frames, [...heights]]; }"
         )
         return [tuple(frame) for frame in frames], set(heights)
+
+
+def check_boxes(notebook: Notebook, live: LivePart, width: int) -> None:
+    """All controls, the whole picture and the sentence are inside what is visible, on one screen where it is wide."""
+    live.root.evaluate("root => root.scrollIntoView()")
+    notebook.page.wait_for_timeout(500)
+    visible = notebook.page.locator(".jp-WindowedPanel-outer").bounding_box()
+    boxes = {name: live.root.locator(part).first.bounding_box() for name, part in {
+        "controls": ".left", "picture": ".epoch-chart", "canvas": "canvas", "sentence": ".text"}.items()}  # fmt: skip
+    for name, box in boxes.items():
+        assert box["x"] >= visible["x"] and box["x"] + box["width"] <= visible["x"] + visible["width"] + 1, name
+        if width >= 1000:
+            assert box["y"] >= visible["y"] - 1 and box["y"] + box["height"] <= visible["y"] + visible["height"], name
+    beside = boxes["controls"]["x"] + boxes["controls"]["width"] <= boxes["picture"]["x"]
+    assert beside == (width >= 1000)
+    assert boxes["canvas"]["width"] >= (600 if width >= 1000 else 180)
+    handles = live.root.locator(".noUi-handle")
+    for number in range(handles.count()):
+        if handles.nth(number).is_visible():
+            box = handles.nth(number).bounding_box()
+            assert visible["x"] <= box["x"] and box["x"] + box["width"] <= visible["x"] + visible["width"]
 
 
 def start_lab(folder: Path, private: Path) -> tuple[Lab, subprocess.Popen]:

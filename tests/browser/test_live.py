@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import Lab, LivePart, Notebook
+from tests.browser.conftest import Lab, LivePart, Notebook, check_boxes
 
 pytestmark = pytest.mark.browser
 
@@ -57,7 +57,8 @@ def open_live(open_notebook: OpenNotebook, *more_cells: str, **options) -> tuple
 
 def test_a_move_trains_and_the_curve_grows_at_one_height(open_notebook: OpenNotebook) -> None:
     notebook, live = open_live(open_notebook)
-    assert live.picture.evaluate("canvas => [canvas.width, canvas.clientWidth]") == [1400, 700]
+    width, pixels = live.picture.evaluate("canvas => [canvas.clientWidth, canvas.width]")
+    assert width > 500 and pixels == width * notebook.page.evaluate("devicePixelRatio")
     before = live.picture.evaluate("canvas => canvas.toDataURL()")
     live.watch()
     # Nothing has been moved before: a slider's first move counts too.
@@ -74,24 +75,96 @@ def test_a_move_trains_and_the_curve_grows_at_one_height(open_notebook: OpenNote
     assert live.picture.get_attribute("aria-label") == live.text.inner_text()
 
 
-def test_the_page_draws_what_matplotlib_draws(open_notebook: OpenNotebook, lab: Lab) -> None:
-    """The page draws the lines itself; the picture in a saved notebook is matplotlib's."""
-    write = "_ = open('picture.png', 'wb').write(live._png())"
-    notebook, live = open_live(open_notebook, write, write)
-    for cell, (control, positions) in enumerate({"num epochs": (2, 5), "learning rate": (22, 16)}.items(), start=2):
-        for position in positions:
-            live.move(control, position)
-            live.progress.filter(has_text=re.compile("starting|left")).wait_for()
-            live.wait_until_done()
-        notebook.page.wait_for_timeout(500)
-        notebook.run(cell)
-        drawn = Image.open(lab.folder / "picture.png").convert("RGB")
-        shown = live.picture.evaluate("canvas => canvas.toDataURL()").split(",")[1]
-        shown = Image.open(io.BytesIO(base64.b64decode(shown))).convert("RGB")
-        # Edges are smoothed differently, so compare what an eye sees: the means of small squares.
-        small = [np.asarray(picture.reduce(8)).astype(int) for picture in (drawn, shown)]
-        difference = np.abs(small[0] - small[1]).max(axis=2)
-        assert small[0].std() > 15 and (difference > 24).mean() < 0.001
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+def test_the_curves_have_the_themes_colours(open_notebook: OpenNotebook, theme: str) -> None:
+    notebook, live = open_live(open_notebook)
+    notebook.page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})")
+    notebook.page.wait_for_timeout(1500)
+    shown = live.picture.evaluate("canvas => canvas.toDataURL()").split(",")[1]
+    image = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown))).convert("RGB")).astype(int)
+    paper, training, validation = {
+        "Light": ((255, 255, 255), (0, 114, 178), (194, 85, 0)),
+        "Dark": ((17, 17, 17), (86, 180, 233), (255, 154, 82)),
+    }[theme]
+    assert (image[2, 2] == paper).all()
+    for colour in (training, validation):
+        assert (np.abs(image - colour).max(axis=2) < 12).sum() > 100
+
+
+def test_axis_scale_and_legend_need_no_kernel(open_notebook: OpenNotebook) -> None:
+    notebook, live = open_live(open_notebook)
+    notebook.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
+    looks = set()
+
+    def look() -> None:
+        looks.add(live.picture.evaluate("canvas => canvas.toDataURL()"))
+
+    look()
+    live.root.get_by_role("combobox", name="horizontal axis").select_option("seconds")
+    look()
+    live.root.get_by_role("checkbox", name="log scale").check()
+    look()
+    entry = live.root.get_by_role("button", name="training (update)")
+    entry.click()
+    assert entry.get_attribute("aria-pressed") == "false"
+    look()
+    live.root.get_by_role("checkbox", name="why the staircase?").check()
+    assert live.root.locator(".why").is_visible()
+    look()
+    assert len(looks) == 5
+    assert live.progress.inner_text() == "update 480 of 480 · epoch 40 of 40 · done"  # nothing was trained
+
+
+def test_values_are_read_off_by_mouse_and_by_keys(open_notebook: OpenNotebook) -> None:
+    notebook, live = open_live(open_notebook)
+    readout, keyboard = live.root.locator(".readout"), notebook.page.keyboard
+    box = live.picture.bounding_box()
+    live.picture.hover(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    assert re.match(r"(epoch \d+, )?update \d+: ", readout.inner_text())
+    notebook.page.mouse.move(1, 1)
+    live.picture.focus()
+    keyboard.press("End")
+    last = readout.inner_text()
+    assert re.match(r"epoch 40, update 480: training [\d.,]+ · validation [\d.,]+", last)
+    keyboard.press("ArrowLeft")
+    assert readout.inner_text().startswith("epoch 39, update 468: ")
+    live.move("batch size", 4)
+    live.progress.filter(has_text="of 920").or_(live.progress.filter(has_text="starting")).first.wait_for()
+    live.wait_until_done()
+    live.picture.focus()
+    keyboard.press("ArrowDown")  # the earlier run, by its name
+    assert readout.inner_text().startswith("batch size 32: epoch 40")
+
+
+SIZES = [(1366, 768), (1920, 1080), (700, 900), (390, 844)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_a_live_part_fits_the_screen(open_notebook: OpenNotebook, width: int, height: int) -> None:
+    notebook, live = open_live(open_notebook, viewport={"width": width, "height": height})
+    check_boxes(notebook, live, width)
+
+
+@pytest.mark.fault("one line that says so, and what to do")
+def test_a_lost_kernel_is_said(open_notebook: OpenNotebook) -> None:
+    notebook, live = open_live(open_notebook)
+    notebook.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    live.root.get_by_text("The kernel has stopped: run the cells from the top again.").wait_for()
+
+
+@pytest.mark.fault("one red line; the kernel and its variables are still there")
+def test_sys_exit_in_a_run_leaves_the_kernel_alive(open_notebook: OpenNotebook) -> None:
+    leaving = """
+def leave(steps):
+    yield 1.0
+    raise SystemExit(steps)
+live_training(leave, steps=int_slider(1, 9, 5))
+"""
+    notebook = open_notebook(IMPORTS + "here = 'still here'", leaving, "here")
+    notebook.run_all()
+    notebook.live().error.filter(has_text="SystemExit: 5").wait_for()
+    notebook.run(2)
+    assert "still here" in notebook.cell(2).locator(".jp-OutputArea-output").inner_text()
 
 
 def test_names_values_and_tips_reach_the_accessibility_tree(open_notebook: OpenNotebook) -> None:
@@ -128,7 +201,7 @@ def test_keyboard_alone(open_notebook: OpenNotebook) -> None:
         keyboard.press("Tab")
         visited.append(notebook.page.evaluate(focused))
     # Stop is off while nothing trains, and is passed over.
-    assert visited == ["batch size", "learning rate", "num epochs", "optimizer", "Start", "Reset", "horizontal axis"]
+    assert visited == ["batch size", "learning rate", "num epochs", "optimizer", "Start", "Reset", "training (update)"]
     live.slider("num epochs").focus()
     keyboard.press("End")
     live.progress.filter(has_text="of 12,000").wait_for()
@@ -167,6 +240,7 @@ def test_reload_with_the_kernel_alive(open_notebook: OpenNotebook) -> None:
     live.move("num epochs", 5)
     live.progress.filter(has_text="of 720").wait_for()
     live.wait_until_done()
+    notebook.page.mouse.move(1, 1)
     picture = live.picture.evaluate("canvas => canvas.toDataURL()")
     notebook.save()
     notebook.page.reload(wait_until="domcontentloaded")

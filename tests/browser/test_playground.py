@@ -1,31 +1,73 @@
-"""The playground in a real browser: a button of an experiment sets it up, a control greys out, the table grows."""
+"""The playground in a real browser: experiments, rows to press, code to take home, on one screen."""
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.browser.conftest import check_boxes
 
 pytestmark = pytest.mark.browser
 
 IMPORTS = "from helpers.live import experiment, playground"
 PLAY = "play = playground(num_epochs=2)\nplay"
+READ = "len(play.runs), len(play.history.epochs)"
 TRY = 'experiment(play, {"two numbers": {"embedding_dim": 2}, "patients": {"data": "diabetes"}})'
+SLOW = 60_000
+
+
+def test_results_read_in_the_next_cell_are_those_of_the_whole_run(open_notebook) -> None:
+    notebook = open_notebook(IMPORTS, PLAY, READ)
+    notebook.run_all()
+    assert "(1, 2)" in notebook.cell(2).locator(".jp-OutputArea-output").inner_text()
+    notebook.live(0).wait_until_done()
 
 
 def test_one_click_sets_the_playground_up(open_notebook) -> None:
     notebook = open_notebook(IMPORTS, PLAY, TRY)
     notebook.run_all()
-    first = notebook.live(0)
+    first, trial = notebook.live(0), notebook.live(1)
     first.wait_until_done()
-    page = notebook.page
-    expect(page.locator(".epoch-live")).to_have_count(2)  # the same playground stands below the buttons too
+    expect(trial.slider("batch size")).to_be_hidden()  # all other controls are folded away
+    trial.button("All settings").click()
+    expect(trial.slider("batch size")).to_be_visible()
+    trial.button("All settings").click()
 
-    page.get_by_role("button", name="two numbers", exact=True).click()
-    expect(first.root.locator(".details table tbody tr")).to_have_count(2, timeout=60_000)
-    expect(first.root.locator(".details table tr.best")).to_have_count(1)
+    trial.button("two numbers").click()
+    expect(first.root.locator(".details tbody tr")).to_have_count(2, timeout=SLOW)
+    expect(first.root.locator(".details tr.best")).to_have_count(1)
+    expect(trial.root.locator(".details tbody tr")).to_have_count(1)  # its own runs only
 
-    page.get_by_role("button", name="patients", exact=True).click()
-    expect(first.root.locator(".details table tbody tr")).to_have_count(3, timeout=60_000)
+    trial.button("Run all of these").click()
+    expect(first.root.locator(".details tbody tr")).to_have_count(4, timeout=SLOW)
+    expect(trial.root.locator(".details tbody tr")).to_have_count(2)
     expect(first.root).to_contain_text("patients are measured, not looked up")
 
-    with page.expect_download() as download:
+    with notebook.page.expect_download() as download:
         first.button("Export table").click()
     assert download.value.suggested_filename == "runs.csv"
+
+
+def test_rows_code_and_settings(open_notebook) -> None:
+    notebook = open_notebook(IMPORTS, PLAY, viewport={"width": 1366, "height": 768})
+    notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    notebook.run_all()
+    play = notebook.live(0)
+    play.wait_until_done()
+    check_boxes(notebook, play, 1366)
+    play.slider("learning rate").focus()
+    notebook.page.keyboard.press("ArrowRight")
+    rows = play.root.locator(".details tbody tr")
+    expect(rows).to_have_count(2, timeout=SLOW)
+    assert play.slider("learning rate").get_attribute("aria-valuetext") == "0.0015"
+    rows.nth(1).get_by_role("button").press("Enter")
+    expect(play.root.locator("tr.shown")).to_have_text(rows.nth(1).inner_text().replace("\t", ""))
+    assert play.slider("learning rate").get_attribute("aria-valuetext") == "0.001"
+    expect(rows).to_have_count(2)  # nothing was trained
+
+    play.button("Copy settings").click()
+    notebook.page.wait_for_timeout(1000)
+    assert notebook.page.evaluate("navigator.clipboard.readText()") == "playground(num_epochs=2)"
+    play.button("Show the code").click()
+    expect(play.root.locator(".code pre")).to_contain_text("torch.optim.Adam(model.parameters(), lr=0.001")
+    with notebook.page.expect_download() as download:
+        play.button("Download").click()
+    assert download.value.suggested_filename == "run.py"

@@ -20,8 +20,9 @@ import torch
 from PIL import Image
 
 from helpers.checks import LessonError
-from helpers.live import LiveTraining, int_slider, live_picture, live_training, log_slider, worker
-from helpers.live.part import FIRST_SLICE, SLICE, Run
+from helpers.live import Run, int_slider, live_picture, live_training, log_slider, worker
+from helpers.live.part import Live
+from helpers.live.training import FIRST_SLICE, SLICE
 from helpers.training import History, Progress, early_stopping
 
 EPOCHS = 4
@@ -65,10 +66,10 @@ def in_loop(scenario: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
-async def ended(live: LiveTraining) -> None:
+async def ended(live: Live) -> None:
     """Wait until nothing is running."""
     await asyncio.sleep(0.01)
-    while live._worker.task is None or not live._worker.task.done():
+    while not live.idle:
         await asyncio.sleep(0.005)
 
 
@@ -159,7 +160,7 @@ def test_display_has_widget_picture_and_text() -> None:
     live = live_training(Runs(40, pause=0).start, value=int_slider(1, 9, 5))
     data, metadata = live._repr_mimebundle_()
     assert data["text/plain"] == repr(live)
-    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == live._view.model_id
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == live.widget.model_id
     picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
     size = metadata["image/png"]["width"], metadata["image/png"]["height"]
     assert picture.size == (2 * size[0], 2 * size[1])
@@ -178,7 +179,7 @@ def test_the_first_run_begins_on_display() -> None:
         live._repr_mimebundle_()
         live._repr_mimebundle_()  # displayed twice, trained once
         await ended(live)
-        assert runs.began == [5] and len(live.history) == 100 and "· done" in live._view.progress_text
+        assert runs.began == [5] and len(live.history) == 100 and "· done" in live.state.progress
 
     in_loop(scenario)
 
@@ -197,7 +198,7 @@ def test_newest_value_wins_within_a_slice() -> None:
         (first, updates, when), (second, all_updates, _) = runs.closed
         assert (first, second) == (5, 6) and updates < 400 and all_updates == 400
         assert when - moved < 16 * SLICE  # generous: the machine may be busy; without slices it would be 0.3 s more
-        assert live._run_values == {"value": 6} and runs.threads == {threading.get_ident()}
+        assert live.curves.run.settings == {"value": "6"} and runs.threads == {threading.get_ident()}
 
     in_loop(scenario)
 
@@ -208,7 +209,7 @@ def test_storm_of_values_leaves_one_run(moves: int) -> None:
     async def scenario() -> None:
         runs, seen, tasks = Runs(100), [], set()
         live = live_training(runs.start, value=int_slider(0, 999, 999))
-        live._view.picture.observe(lambda change: seen.append(live._run_values["value"]), "lines")
+        live.chart.observe(lambda change: seen.append(live.curves.run.settings["value"]), "run")
         live._repr_mimebundle_()
 
         def drag() -> None:
@@ -225,8 +226,8 @@ def test_storm_of_values_leaves_one_run(moves: int) -> None:
         assert tasks <= {0, 1}
         assert runs.closed[-1][:2] == (moves - 1, 100) and len(live.history) == 100
         # No frame of an older run after one of a newer.
-        assert seen and seen == sorted(seen, key=lambda value: value if value < 999 else -1)
-        assert len(live._picture.earlier) <= 1  # replaced runs are no results
+        assert seen and seen == sorted(seen, key=lambda value: int(value) if value != "999" else -1)
+        assert len(live.curves.earlier) <= 1  # replaced runs are no results
 
     in_loop(scenario)
 
@@ -238,17 +239,17 @@ def test_stop_keeps_the_partial_curve() -> None:
         live.on_end = ends.append
         live._repr_mimebundle_()
         await asyncio.sleep(0.3)
-        live._press("stop")
+        live.widget.buttons["stop"].click()
         await ended(live)
         assert 0 < len(live.history) < 2000 and runs.closed
-        assert "stopped" in live._view.progress_text and not live._view.running
+        assert "stopped" in live.state.progress and not live.state.running
         assert live.text.startswith("Stopped after")
         (run,) = ends
         assert isinstance(run, Run) and run.outcome == "stopped" and run.history is live.history
 
-        live._press("start")
+        live.widget.buttons["start"].click()
         await asyncio.sleep(0.1)
-        assert live._view.running and len(live._picture.earlier) == 1
+        assert live.state.running and len(live.curves.earlier) == 1
 
     in_loop(scenario)
 
@@ -272,11 +273,11 @@ def test_reset_goes_back_and_forgets() -> None:
         await ended(live)
         live.set(value=8, log_scale=True)
         await ended(live)
-        assert len(live._picture.earlier) == 1
-        live._press("reset")
+        assert len(live.curves.earlier) == 1
+        live.widget.buttons["reset"].click()
         await ended(live)
-        assert live.values == {"value": 5} and live._picture.earlier == [] and not live._picture.log
-        live._press("reset")  # where nothing has to move, it trains all the same
+        assert live.values == {"value": 5} and live.curves.earlier == [] and not live.chart.log_scale
+        live.widget.buttons["reset"].click()  # where nothing has to move, it trains all the same
         await ended(live)
         assert runs.began == [5, 8, 5, 5]
 
@@ -289,10 +290,9 @@ def test_picture_controls_redraw_without_training() -> None:
         live = live_training(runs.start, value=int_slider(1, 9, 5))
         live._repr_mimebundle_()
         await ended(live)
-        before = live._view.picture.lines
         live.set(x_axis="seconds", log_scale=True)
         await asyncio.sleep(0.2)
-        assert live._view.picture.lines != before and runs.began == [5]
+        assert (live.chart.x_axis, live.chart.log_scale) == ("seconds", True) and runs.began == [5]
 
     in_loop(scenario)
 
@@ -309,9 +309,9 @@ def test_divergence_is_said_and_the_next_move_recovers() -> None:
         await ended(live)
         live.set(value=9)
         await ended(live)
-        assert live.text.startswith("Diverged in epoch 1") and "diverged" in live._view.progress_text
+        assert live.text.startswith("Diverged in epoch 1") and "diverged" in live.state.progress
         assert len(live.history) == 37
-        assert live._picture._axes.get_ylim()[1] < 20  # the earlier run is still readable
+        assert live.curves.y_limits(log=False)[1] < 20  # the earlier run is still readable
         live.set(value=4)
         await ended(live)
         assert live.text.startswith("Ended after 400 updates") and len(live.history) == 400
@@ -331,12 +331,12 @@ def test_an_error_is_shown_with_its_place_and_the_next_move_recovers() -> None:
         live = live_training(start, value=int_slider(1, 9, 6))
         live._repr_mimebundle_()
         await ended(live)
-        assert live._view.error == "RuntimeError: six is <too> many" and not live._view.running
-        assert 'raise RuntimeError("six is <too> many")' in live._view.traceback
-        assert "helpers/live/part.py" not in live._view.traceback
+        assert live.state.error == "RuntimeError: six is <too> many" and not live.state.running
+        assert 'raise RuntimeError("six is <too> many")' in live.state.traceback
+        assert "helpers/live/" not in live.state.traceback
         live.set(value=5)
         await ended(live)
-        assert live._view.error == live._view.traceback == "" and len(live.history) == 40
+        assert live.state.error == live.state.traceback == "" and len(live.history) == 40
 
     in_loop(scenario)
 
@@ -349,7 +349,7 @@ def test_a_lesson_error_needs_no_traceback() -> None:
         live = live_training(start, value=int_slider(1, 9, 6))
         live._repr_mimebundle_()
         await ended(live)
-        assert live._view.error == "Take fewer." and live._view.traceback == ""
+        assert live.state.error == "Take fewer." and live.state.traceback == ""
 
     in_loop(scenario)
 
@@ -405,8 +405,7 @@ def test_running_a_cell_again_retires_its_former_self(monkeypatch: pytest.Monkey
             if former is None:
                 first_open = now_open
             else:
-                task = former._worker.task
-                assert task.cancelled() or (task.done() and task.exception() is None)
+                assert former.idle
                 assert len(former.history) == 0
                 assert now_open == first_open
         assert sum(task.get_coro().__name__ == "_run" for task in asyncio.all_tasks()) == 1
@@ -443,13 +442,13 @@ def test_picture_follows_its_controls_and_says_what_it_shows() -> None:
 
     async def scenario() -> None:
         picture = live_picture(draw, rate=log_slider(0.001, 1, 0.01), width=5, height=2)
-        before = picture._view.picture.base
+        before = picture.widget.picture.file
         assert Image.open(io.BytesIO(before)).size == (1000, 400)
         assert repr(picture) == "live_picture(rate=0.01): A line up to 0.01."
         picture._repr_mimebundle_()
         threading.Thread(target=lambda: picture.set(rate=1)).start()
         await ended(picture)
-        assert picture.text == "A line up to 1." and picture._view.picture.base != before
+        assert picture.text == "A line up to 1." and picture.widget.picture.file != before
 
     in_loop(scenario)
 
@@ -468,10 +467,10 @@ def test_picture_with_a_mistake_fails_where_it_is_made_and_later_says_so() -> No
         picture = live_picture(draw, n=int_slider(1, 9, 6))
         picture.set(n=5)
         await ended(picture)
-        assert picture._view.error == "ZeroDivisionError: division by zero" and "n - 5" in picture._view.traceback
+        assert picture.state.error == "ZeroDivisionError: division by zero" and "n - 5" in picture.state.traceback
         picture.set(n=7)
         await ended(picture)
-        assert picture._view.error == "" and picture.text == "0.5"
+        assert picture.state.error == "" and picture.text == "0.5"
 
     in_loop(scenario)
 
@@ -481,3 +480,33 @@ def test_history_is_what_the_run_yielded() -> None:
     expected = History.of(Runs(40, pause=0).start(5))
     assert live.history.losses == pytest.approx(expected.losses)
     assert live.history.epochs.equals(expected.epochs)
+
+
+def test_a_generator_makes_a_picture_that_grows_and_a_move_begins_it_anew() -> None:
+    seen, ended_at = [], []
+
+    def draw(figure, n: int) -> Iterator[str]:
+        axes, step = figure.subplots(), 0
+        try:
+            for step in range(1, n + 1):
+                axes.plot([0, step])
+                yield f"{step} of {n} lines."
+        finally:
+            ended_at.append((step, n))
+
+    async def scenario() -> None:
+        picture = live_picture(draw, n=int_slider(1, 90, 5), width=2, height=1)
+        picture.widget.observe(lambda change: seen.append(change["new"]), "text")
+        assert picture.text == "1 of 5 lines."  # at once
+        await ended(picture)
+        assert picture.text == "5 of 5 lines." and len(seen) == 4
+        picture.set(n=90)
+        while len(seen) < 7:
+            await asyncio.sleep(0.005)
+        picture.set(n=3)
+        await ended(picture)
+        assert picture.text == "3 of 3 lines." and ended_at[1][0] < 90 and ended_at[2] == (3, 3)
+
+    in_loop(scenario)
+    sync = live_picture(draw, n=int_slider(1, 9, 4), width=2, height=1)
+    assert repr(sync) == "live_picture(n=4): 4 of 4 lines." and seen[-1] == "3 of 3 lines."

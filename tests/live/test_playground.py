@@ -1,5 +1,6 @@
 """The playground without a page: what its controls set, what its table keeps, what it says when data is missing."""
 
+import asyncio
 import io
 import os
 from collections.abc import Iterator
@@ -11,16 +12,10 @@ import pytest
 import torch
 
 from helpers.checks import LessonError
-from helpers.live.loss_picture import LossPicture
-from helpers.live.playground import (
-    CONTROLS,
-    Playground,
-    experiment,
-    load_task,
-    num_parameters,
-    playground,
-    training_bytes,
-)
+from helpers.live import Playground, experiment, num_parameters, playground, training_bytes
+from helpers.live.curves import Curves
+from helpers.live.playground import CONTROLS
+from helpers.live.tasks import load_task, ratings_csv
 from helpers.models import CollaborativeFilter
 from helpers.training import Config, History, make_optimizer, train
 
@@ -47,7 +42,7 @@ def test_it_is_the_course_loop(play: Playground) -> None:
 
 def test_every_control_of_the_course_is_there_with_a_tip() -> None:
     kinds = {name: control.kind for name, control in CONTROLS.items()}
-    assert [name for name, kind in kinds.items() if kind == "menu"] == ["data", "optimizer"]
+    assert [name for name, kind in kinds.items() if kind == "menu"] == ["data", "optimizer", "schedule"]
     assert [name for name, kind in kinds.items() if kind == "slider"] == [
         "embedding_dim", "batch_size", "learning_rate", "num_epochs", "validation_share", "weight_decay", "seed",
     ]  # fmt: skip
@@ -62,7 +57,8 @@ def test_every_control_of_the_course_is_there_with_a_tip() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("optimizer", "SGD"), ("embedding_dim", 2), ("batch_size", 4096), ("learning_rate", 0.01), ("num_epochs", 1),
+        ("optimizer", "SGD"), ("schedule", "cosine"), ("embedding_dim", 2),
+        ("batch_size", 4096), ("learning_rate", 0.01), ("num_epochs", 1),
         ("validation_share", 0.01), ("weight_decay", 0.05), ("seed", 7),
     ],
 )  # fmt: skip
@@ -76,7 +72,7 @@ def test_the_table_marks_the_best_on_each_data(play: Playground) -> None:
     play.set(learning_rate=0.01)
     play.set(data="diabetes")
     assert list(play.runs["best"]) == [False, True, True]
-    table = play._view.details
+    table = play.widget.details
     assert table.count("★ ") == 2 + 1  # two rows and the caption
     assert "best loss" in table and "seconds" in table
     exported = pd.read_csv(io.StringIO(play.csv()))
@@ -86,40 +82,40 @@ def test_the_table_marks_the_best_on_each_data(play: Playground) -> None:
 
 def test_the_export_button_sends_the_table(play: Playground, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[dict] = []
-    monkeypatch.setattr(play._view._access, "send", sent.append)
-    play._view.buttons["export"].click()
+    monkeypatch.setattr(play.widget.access, "send", sent.append)
+    play.widget.buttons["export"].click()
     assert sent == [{"download": "runs.csv", "text": play.csv()}]
 
 
 def test_reset_forgets_the_runs(play: Playground) -> None:
     play.set(learning_rate=0.01)
-    play._press("reset")
+    play.widget.buttons["reset"].click()
     assert len(play.runs) == 1 and play.runs.iloc[0]["learning_rate"] == 0.001
-    assert not play._picture.earlier
+    assert not play.curves.earlier
 
 
 def test_ghosts_stay_until_the_loss_is_another_one(play: Playground) -> None:
     play.set(learning_rate=0.01)
-    assert len(play._picture.earlier) == 1
-    assert 0.7 < play._picture.floor < 0.9  # stars: the noise floor of these ratings
+    assert len(play.curves.earlier) == 1
+    assert 0.7 < play.curves.floor < 0.9  # stars: the noise floor of these ratings
     play.set(data="diabetes")
-    assert play._picture.earlier == [] and play._picture.metric == "mse" and play._picture.floor is None
+    assert play.curves.earlier == [] and play.curves.metric == "mse" and play.curves.floor is None
     assert play.history.best_validation_loss > 1_000
     play.set(data="embedded")
-    assert play._picture.metric == "rmse" and play._picture.floor is not None
+    assert play.curves.metric == "rmse" and play.curves.floor is not None
 
 
 def test_a_control_without_a_part_is_greyed_out_with_the_reason(play: Playground) -> None:
-    assert play._view.disabled == {}
+    assert play.widget.disabled == {}
     play.set(data="diabetes")
-    assert list(play._view.disabled) == ["embedding_dim"] and "patients" in play._view.disabled["embedding_dim"]
+    assert list(play.widget.disabled) == ["embedding_dim"] and "patients" in play.widget.disabled["embedding_dim"]
     play.set(data="embedded")
-    assert play._view.disabled == {}
+    assert play.widget.disabled == {}
 
 
 @pytest.mark.fault("one sentence; the playground goes on with the other data")
 def test_missing_ratings_are_one_sentence_and_the_playground_goes_on(play: Playground, tmp_path: Path) -> None:
-    play._movielens = str(tmp_path / "not there")
+    play = playground(tmp_path / "not there", data="embedded", **QUICK)
     with pytest.raises(LessonError, match="goes on with the other data") as raised:
         play.set(data="MovieLens")
     assert "\n" not in str(raised.value)
@@ -132,7 +128,7 @@ def test_a_run_that_diverges_is_a_row_too(play: Playground) -> None:
     play.set(data="diabetes", optimizer="SGD", learning_rate=10, batch_size=32, num_epochs=30)
     last = play.runs.iloc[-1]
     assert last["outcome"] == "diverged" and pd.isna(last["best_loss"]) and not last["best"]
-    assert "–" in play._view.details
+    assert "–" in play.widget.details
     play.set(learning_rate=0.001)
     assert play.runs.iloc[-1]["outcome"] == "complete"
 
@@ -159,19 +155,18 @@ def test_an_experiment_sets_the_playground_up(play: Playground, capsys: pytest.C
     trial = experiment(play, {"two": {"embedding_dim": 2}, "many": {"embedding_dim": 128, "learning_rate": 0.01}})
     trial.press("two")
     assert play.values["embedding_dim"] == 2 and play.values["seed"] == 42  # the rest as at first
-    assert play._picture.earlier == []  # the learner's own runs leave the picture, not the table
+    assert play.curves.earlier == []  # the learner's own runs leave the picture, not the table
     trial.press("many")
     assert play.values["embedding_dim"] == 128 and play.values["learning_rate"] == 0.01
-    assert len(play._picture.earlier) == 1 and len(play.runs) == 4
+    assert len(play.curves.earlier) == 1 and len(play.runs) == 4
     with pytest.raises(LessonError, match="there are two, many"):
         trial.press("three")
 
 
 def test_its_buttons_are_one_row_with_the_playground_below(play: Playground) -> None:
     trial = experiment(play, {"two": {"embedding_dim": 2}})
-    row, view = trial._as_widget().children
-    assert view is play.widget
-    [button] = [child for child in row.children if hasattr(child, "click")]
+    left = trial.widget().children[0].children[0]
+    [button] = [button for row in left.children[1:3] for button in row.children if button.description == "two"]
     button.click()
     assert play.values["embedding_dim"] == 2
     trial.close()
@@ -200,18 +195,16 @@ def test_the_formula_for_memory_is_what_pytorch_keeps(optimizer: str) -> None:
 # ---------------------------------------------------------------------------------------- what it asks of helpers.live
 
 
-def test_a_picture_can_be_measured_anew() -> None:
-    picture = LossPicture(metric="rmse", floor=0.8)
-    before = picture.png()
-    picture.measure("rmse", 0.9)
-    assert picture.png() != before
-    assert picture.floor == 0.9
-    picture.measure("mse", None)
-    assert picture.floor is None and picture.metric == "mse" and picture.png() != before
+def test_curves_can_be_measured_anew() -> None:
+    curves = Curves(metric="rmse", floor=0.8)
+    curves.measure("rmse", 0.9)
+    assert curves.for_page()["floor"] == 0.9
+    curves.measure("mse", None)
+    assert curves.floor is None and curves.for_page()["metric"] == "mean squared error"
 
 
 def test_the_page_greys_out_what_plays_no_part(play: Playground) -> None:
-    size, tip = play._view.inputs["embedding_dim"], play._view._tips["embedding_dim"]
+    size, tip = play.widget.inputs["embedding_dim"], play.widget.tips["embedding_dim"]
     assert not size.disabled and tip.value == "per user and per film"
     play.set(data="diabetes")
     assert size.disabled and "patients" in tip.value
@@ -229,7 +222,7 @@ def test_movielens_takes_the_menus_place(monkeypatch: pytest.MonkeyPatch) -> Non
     play = playground("ml-latest-small", num_epochs=3, learning_rate=0.01, weight_decay=0.08)
     assert play.values["data"] == "MovieLens"
     assert play.runs.iloc[0]["best_loss"] < 0.860  # reference: 0.8557 after 3 epochs
-    assert play._picture.floor is None and np.isfinite(play.runs.iloc[0]["best_loss"])
+    assert play.curves.floor is None and np.isfinite(play.runs.iloc[0]["best_loss"])
     play.close()
 
 
@@ -246,7 +239,7 @@ def test_diabetes_is_the_menus_own(on_diabetes: Playground) -> None:
     assert play.values["data"] == "diabetes" and play.runs["data"].tolist() == ["diabetes"]
     play.set(data="embedded", batch_size=8192)
     assert play.runs["parameters"].iloc[-1] == 3_000 * 51  # and MovieLens is still MovieLens
-    assert play._movielens == "ml-latest-small"
+    assert play.source_of("MovieLens") == "ml-latest-small"
 
 
 @pytest.mark.fault("one sentence, before a button is there")
@@ -261,9 +254,112 @@ def test_an_experiment_is_checked_when_it_is_made(on_diabetes: Playground, setti
 
 def test_a_run_without_a_best_epoch_leaves_the_others_whole(on_diabetes: Playground) -> None:
     play, wild = on_diabetes, {"data": "diabetes", "optimizer": "SGD", "learning_rate": 10, "batch_size": 32}
-    play._rows.clear()
-    table = experiment(play, {"wild": wild})._run_all()
-    assert table.loc["wild", "best epoch"] == "–"
+    table = experiment(play, {"wild": wild}).results()
+    assert pd.isna(table.loc["wild", "best epoch"])
     play.set(learning_rate=0.001)
-    assert play.runs["best_epoch"].isna().tolist() == [True, False] and play.runs["best_epoch"].iloc[1] > 0
+    assert play.runs["best_epoch"].isna().tolist() == [False, True, False] and play.runs["best_epoch"].iloc[2] > 0
     assert play.runs["best_epoch"].dtype == "Int64"
+
+
+# ---------------------------------------------------------------------------------------- runs to come back to
+
+
+def test_a_row_brings_its_curve_forward_and_its_settings_back(play: Playground) -> None:
+    play.set(learning_rate=0.01)
+    play.set(learning_rate=0.1)
+    text = play.text
+    play.widget.row_pressed(2)
+    assert len(play.runs) == 3 and play.values["learning_rate"] == 0.01  # nothing was trained
+    assert play.text != text and play.curves.run.settings["learning rate"] == "0.01"
+    names = [curve.called(play.curves.run) for curve in play.curves.earlier]
+    assert names == ["learning rate 0.001", "learning rate 0.1"]
+    assert (
+        'data-run="2" class="best shown"' in play.widget.details or 'data-run="2" class="shown"' in play.widget.details
+    )
+    with pytest.raises(LessonError, match="no run 9 in the table"):
+        play.show_run(9)
+
+
+def test_an_experiments_results_are_there_when_they_are_read(play: Playground) -> None:
+    rates = {"low": {"learning_rate": 0.001}, "high": {"learning_rate": 0.01}}
+    results = experiment(play, rates).results()
+    assert list(results.index) == ["low", "high"]
+    assert list(results["best loss"]) == pytest.approx(list(play.runs["best_loss"].iloc[-2:]))
+    assert [curve.called(play.curves.run) for curve in play.curves.earlier] == ["low"]
+
+
+def test_runs_are_finished_when_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EPOCH_SYNC", raising=False)
+
+    async def scenario() -> None:
+        play = playground("diabetes", num_epochs=30)
+        play._repr_mimebundle_()  # as under Run All: displayed, and read in the next cell
+        assert len(play.runs) == 1 and play.runs.iloc[0]["outcome"] == "complete"
+        play.set(num_epochs=3)
+        assert len(play.history.epochs) == 3 and len(play.runs) == 2
+        unseen = playground("diabetes", num_epochs=2)
+        assert len(unseen.history.epochs) == 2
+        trial = experiment(play, {"five": {"num_epochs": 5}, "six": {"num_epochs": 6}})
+        trial.run_all()
+        while not play.idle or len(play.ended) < 4:
+            await asyncio.sleep(0.01)
+        assert [row["num_epochs"] for row in play.ended[2:]] == [5, 6]
+        for part in (play, unseen):
+            part.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+# ---------------------------------------------------------------------------------------- to take home
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"optimizer": "momentum", "weight_decay": 0.08, "seed": 7},
+        {"optimizer": "AdamW", "weight_decay": 0.05, "schedule": "linear", "embedding_dim": 8},
+        {"data": "diabetes", "optimizer": "RMSprop", "schedule": "cosine", "batch_size": 32, "weight_decay": 0.01},
+        {"data": "diabetes", "optimizer": "SGD", "learning_rate": 0.00015},
+    ],
+)
+def test_the_code_shown_reproduces_the_run(play: Playground, settings: dict, tmp_path: Path, monkeypatch) -> None:
+    play.set_up(**settings)
+    code = play.code()
+    assert "helpers" not in code and max(map(len, code.splitlines())) <= 120
+    (tmp_path / "ratings.csv").write_text(ratings_csv("embedded"))
+    monkeypatch.chdir(tmp_path)
+    made: dict = {}
+    exec(compile(code, "run.py", "exec"), made)
+    assert made["losses"] == play.history.losses
+    assert made["validation_losses"] == play.history.epochs["validation_loss"].tolist()
+
+
+def test_the_line_that_sets_a_playground_to_this(play: Playground) -> None:
+    play.set(learning_rate=0.01, optimizer="SGD")
+    line = play.settings()
+    assert line == "playground(optimizer='SGD', batch_size=8192, learning_rate=0.01, num_epochs=2)"
+    again = eval(line, {"playground": playground})
+    assert again.values == play.values
+    again.close()
+
+
+# ---------------------------------------------------------------------------------------- sources
+
+
+def test_ratings_are_read_anew_when_their_file_has_changed(play: Playground, tmp_path: Path) -> None:
+    file = tmp_path / "ratings.csv"
+    lines = ["userId,movieId,rating,timestamp", *(f"{n % 7},{n // 7},{1 + n % 5},{n}" for n in range(70))]
+    file.write_text("\n".join(lines))
+    first = load_task(str(file), 0.2, 42)
+    file.write_text("\n".join([*lines, "99,1,5,70"]))
+    assert load_task(str(file), 0.2, 42).num_rows == (first.num_rows[0] + 1, first.num_rows[1])
+
+
+def test_a_path_may_name_the_embedded_ratings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPOCH_SYNC", "1")
+    part = playground(Path("embedded"), **QUICK)
+    assert part.values["data"] == "embedded"
+    part.close()
+    with pytest.raises(LessonError, match="no control 'cache'"):
+        playground(cache=3)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md")
-PROGRAMS = r"(?:[A-Z_]+=\S+ )*(?:make|pip|py|python3?|nbdime|git|jupyter-repo2docker|\.venv[/\\]\S+)\b"
+PROGRAMS = r"(?:[A-Z_]+=\S+ )*(?:make|pip|py|python3?|nbdime|git|docker|jupyter-repo2docker|\.venv[/\\]\S+)\b"
 SECONDS_TO_OPEN = 1_200  # the first time it downloads PyTorch
 
 # Jobs of .github/workflows/readme.yml: each runs its lines one after the other in a fresh copy of the project.
@@ -66,25 +66,28 @@ JOBS = {
         "make claims",
         ".venv/bin/python -m tests.faults.table",
     ),
+    "class": (
+        "make questions",
+        'make handout HANDOUT_ARGS="--nbgrader course"',
+        "make grade SUBMISSIONS=submissions",
+    ),
+    "handout": ("make handout",),
     "binder": ("make binder",),
     "image": (
         "pip install jupyter-repo2docker",
         "jupyter-repo2docker --no-run --user-id 1000 --user-name jovyan --image-name epoch-by-epoch .",
+        'docker run --rm --network none -v "$PWD/submissions:/in:ro" -v "$PWD/grades:/out" '
+        "epoch-by-epoch python -m tests.tools.classroom.grade /in --to /out",
     ),
     "nbdime": ("pip install nbdime", "nbdime config-git --enable"),
 }
 # Lines that run at every change instead: (the file that runs them, how it says so).
 EVERY_CHANGE, UNIT_TEST = ".github/workflows/test.yml", "tests/unit/test_commands.py"
-HAND_OUT = """.venv/bin/python -c "import nbformat, pathlib
-for path in pathlib.Path('notebooks').glob('*.ipynb'):
-    book = nbformat.read(path, 4)
-    book.cells = [cell for cell in book.cells if not cell.source.startswith('<details>')]
-    nbformat.write(book, path)\""""
 ELSEWHERE = {
     "make other-cpu": [(EVERY_CHANGE, "run: make other-cpu\n")],
+    "make mutants": [(".github/workflows/mutants.yml", "run: make mutants\n")],
     "make two-threads": [(EVERY_CHANGE, "run: make two-threads\n")],
     "make check-notebooks": [(EVERY_CHANGE, "run: make check-notebooks\n")],
-    HAND_OUT: [(UNIT_TEST, "def test_notebooks_without_their_solutions(")],
     "git checkout notebooks": [(UNIT_TEST, "def test_the_notebooks_come_back(")],
 }
 

@@ -4,15 +4,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from tests.tools import commands as tool
 from tests.tools.commands import ELSEWHERE, JOBS, PAGES, ROOT, commands, places
-from tests.tools.exercises import exercises, solutions
 
 WORKFLOW = (ROOT / ".github/workflows/readme.yml").read_text(encoding="utf-8")
 FOUND = {page: list(commands((ROOT / page).read_text(encoding="utf-8"))) for page in PAGES}
@@ -68,21 +65,6 @@ def test_a_line_that_opens_a_server_is_ended_once_it_serves(tmp_path: Path, capf
     assert "serves http://127.0.0.1:1/lab?token=x" in capfd.readouterr().out
     with pytest.raises(RuntimeError, match="opened nothing:\nno module"):
         tool.run("echo no module; exit 1; make lab")
-
-
-@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
-def test_notebooks_without_their_solutions(tmp_path: Path) -> None:
-    """The README's snippet, run on a copy of the notebooks."""
-    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
-    (tmp_path / ".venv/bin").mkdir(parents=True)
-    (tmp_path / ".venv/bin/python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    (tmp_path / ".venv/bin/python").chmod(0o755)
-    [snippet] = [command for command in FOUND["README.md"] if "<details>" in command]
-    subprocess.run(snippet, shell=True, cwd=tmp_path, check=True)
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        before, after = (nbformat.read(file, 4) for file in (path, tmp_path / "notebooks" / path.name))
-        assert list(solutions(before)) and not list(solutions(after))
-        assert len(list(exercises(after))) == len(list(exercises(before)))
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")

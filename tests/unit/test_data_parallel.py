@@ -70,6 +70,11 @@ def test_the_loopback_interface_is_named_where_its_name_is_known(monkeypatch, pl
     assert _environment().get("GLOO_SOCKET_IFNAME") == loopback
 
 
+def test_a_worker_has_one_thread_however_many_its_starter_has(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert _environment()["OMP_NUM_THREADS"] == "1"
+
+
 def test_shares_are_checked_as_samples_are(monkeypatch):
     monkeypatch.setattr(data_parallel.sharing, "num_workers", lambda: 2)
     data_parallel.train(collaborative_filter(), ratings())

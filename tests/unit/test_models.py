@@ -28,16 +28,6 @@ def test_a_prediction_is_mean_plus_biases_plus_dot_product():
     torch.testing.assert_close(model(ROWS), torch.stack(expected))
 
 
-def test_a_range_is_never_left_and_starts_at_its_middle():
-    model = CollaborativeFilter(3, 2, 4, rating_range=(0.5, 5.0))
-    with torch.no_grad():
-        assert torch.allclose(CollaborativeFilter(3, 2, 0, rating_range=(0.5, 5.0))(ROWS), torch.tensor(2.75))
-        model.user_bias.weight.fill_(100.0)
-        assert model(ROWS).max() <= 5.0
-        model.user_bias.weight.fill_(-100.0)
-        assert model(ROWS).min() >= 0.5
-
-
 def test_the_penalty_is_the_squared_length_of_what_was_looked_up():
     model = CollaborativeFilter(3, 2, 4)
     torch.nn.init.normal_(model.user_bias.weight)
@@ -111,7 +101,6 @@ def test_shapes_of_the_mlps():
         (lambda: CollaborativeFilter(3, 2, -1), "embedding_dim"),
         (lambda: CollaborativeFilter(3, 2, 2.0), "embedding_dim"),
         (lambda: CollaborativeFilter(3, 2, 0, biases=False), "nothing to learn"),
-        (lambda: CollaborativeFilter(3, 2, rating_range=(5, 1)), "rating_range"),
         (lambda: MLP(0), "num_features"),
         (lambda: MLP(4, (0,)), "hidden"),
         (lambda: MLP(4, hidden=64), r"hidden must be a tuple .* such as \(64,\); you gave 64\."),

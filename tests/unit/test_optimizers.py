@@ -177,9 +177,17 @@ def test_a_scheduler_of_ones_own_is_left_alone():
 @pytest.mark.parametrize(
     "own, config, words",
     [
-        ("adagrad", {}, "optimizer must be one of torch.optim"),
+        (
+            "adagrad",
+            {},
+            r"^optimizer must be one of torch.optim, such as torch.optim.Adagrad, .* you gave 'adagrad'\.$",
+        ),
         (lambda weights, lr: 3, {}, "optimizer must be one of torch.optim"),
-        (torch.optim.SGD(MLP(4).parameters(), lr=0.1), {}, "weights of another model"),
+        (
+            torch.optim.SGD(MLP(4).parameters(), lr=0.1),
+            {},
+            r"^The optimizer holds weights of another model: make it from this model's parameters\(\)\.$",
+        ),
         (torch.optim.LBFGS, {}, "LBFGS wants to compute the loss several times"),
         (torch.optim.SGD, {"optimizer": "adamw", "weight_decay": 0.1}, "give weight_decay to that optimizer"),
     ],

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from helpers.checks import LessonError
 from helpers.data import load_ratings
@@ -87,3 +91,26 @@ def test_an_archive_that_claims_ten_gigabytes(tmp_path: Path, kind: str) -> None
     with pytest.raises(LessonError, match="claims 10 GB") as caught:
         load_ratings(archive)
     assert one_sentence(caught.value) and list(tmp_path.iterdir()) == [archive]
+
+
+ROW = st.tuples(st.integers(0, 2**53 - 1), st.integers(0, 2**53 - 1), st.integers(1, 5), st.integers(0, 2**40))
+TABLES = st.lists(ROW, min_size=1, max_size=20, unique_by=lambda row: row[:2])
+
+
+@every_format
+def test_any_table_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, kind: str) -> None:
+    _, name, text, separator, _ = FORMATS[kind]
+    header = text.splitlines()[:1] if kind == "csv" else []
+
+    @settings(max_examples=50, deadline=None, database=None)
+    @given(TABLES)
+    def comes_back(rows: list[tuple[int, int, int, int]]) -> None:
+        lines = [*header, *(separator.join(map(str, row)) for row in rows)]
+        folder = write_folder(tmp_path_factory.mktemp("any"), {name: "\n".join(lines).encode() + b"\n"})
+        ratings = load_ratings(folder)
+        written = pd.DataFrame(rows, columns=["user_id", "movie_id", "rating", "timestamp"]).astype({"rating": float})
+        pd.testing.assert_frame_equal(ratings.table[list(written)], written)
+        assert np.array_equal(ratings.user_ids[ratings.table["user"]], written["user_id"])
+        assert np.array_equal(ratings.movie_ids[ratings.table["movie"]], written["movie_id"])
+
+    comes_back()

@@ -350,10 +350,32 @@ def test_early_stopping(losses, patience, min_delta, stops_after):
     assert len(list(early_stopping(fake_run(losses), patience, min_delta))) == stops_after
 
 
+def test_early_stopping_waits_three_epochs_and_counts_every_fall_unless_told_otherwise():
+    assert len(list(early_stopping(fake_run([5, 4, 4, 4, 4, 1])))) == 5
+    assert len(list(early_stopping(fake_run([5, 4.9, 4.8, 4.7, 4.6, 4.5])))) == 6
+
+
+def test_of_equally_good_epochs_the_first_is_the_best():
+    history = History.of(fake_run([5, 3, 4, 3, 3]))
+    assert history.best_epoch == 2 and history.best_validation_loss == 3
+
+
+def test_the_losses_of_an_epoch_move_into_one_tensor_once():
+    history, first = History(), None
+    for progress in train(MLP(4), patients(56), None, Config(num_epochs=2, batch_size=8)):
+        history.add(progress)
+        if progress.update == 7:
+            first = history.last.loss
+            assert first.untyped_storage().nbytes() == 7 * first.element_size()
+    assert history._progress[6].loss is first
+
+
 def test_early_stopping_needs_patience_and_a_validation_set():
-    with pytest.raises(LessonError, match="patience"):
+    with pytest.raises(LessonError, match=r"^patience must be"):
         early_stopping(fake_run([1]), 0)
-    with pytest.raises(LessonError, match="validation set"):
+    with pytest.raises(LessonError, match=r"^min_delta must be"):
+        early_stopping(fake_run([1]), min_delta=-1)
+    with pytest.raises(LessonError, match=r"^Early stopping watches .* give train\(\) a validation set\.$"):
         list(early_stopping(train(MLP(4), patients(), None, Config(num_epochs=1, batch_size=8))))
 
 

@@ -1,0 +1,78 @@
+"""What the playground learns from, and what learning it takes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+
+from helpers.checks import LessonError, one_of
+from helpers.data import Ratings, Samples, files_stamp, load_diabetes, load_ratings, split
+from helpers.training import OPTIMIZERS
+
+BYTES = 4  # of a float32
+MOST_RATINGS = 2_000_000  # that the page is handed as a file
+
+
+def num_parameters(model: torch.nn.Module) -> int:
+    """How many numbers a model learns."""
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def training_bytes(parameters: int, optimizer: str) -> int:
+    """Bytes that training keeps for its weights: each one, its gradient, and what the optimiser remembers of it."""
+    kept = OPTIMIZERS[one_of("optimizer", optimizer, OPTIMIZERS)].numbers_per_weight
+    return BYTES * parameters * (2 + kept)
+
+
+class Task(NamedTuple):
+    """What a run learns from, and how its loss is measured."""
+
+    train: Samples
+    validation: Samples
+    metric: str
+    floor: float | None  # in the metric
+    num_rows: tuple[int, int] | None  # users and movies; None for patients
+
+
+def load_task(source: str, validation_share: float, seed: int) -> Task:
+    """Data by name or path, split, and read anew where a file of it has changed.
+
+    Raises:
+        LessonError: for ratings that cannot be had.
+    """
+    return _task(source, validation_share, seed, files_stamp(source))
+
+
+@lru_cache(maxsize=3)  # one for each data: with every new share or seed the former splits are of no use
+def _task(source: str, validation_share: float, seed: int, stamp: object) -> Task:
+    if source == "diabetes":
+        return Task(*load_diabetes(validation_share, seed), "mse", None, None)
+    ratings = _ratings(source, stamp)
+    parts = split(ratings, validation_share, seed)
+    floor = ratings.truth.noise_floor(parts.validation_index) if ratings.truth else None
+    return Task(parts.train, parts.validation, "rmse", floor, (ratings.num_users, ratings.num_movies))
+
+
+@lru_cache(maxsize=2)
+def _ratings(source: str, stamp: object) -> Ratings:
+    try:
+        return load_ratings(source)
+    except LessonError as error:
+        raise LessonError(f"{error} The playground goes on with the other data.") from error
+
+
+def ratings_csv(source: str) -> str:
+    """Ratings as the program of `program` reads them.
+
+    Raises:
+        LessonError: for the patients, and for more ratings than a page should be handed.
+    """
+    if source == "diabetes":
+        raise LessonError("The patients need no file: scikit-learn brings them along.")
+    ratings = _ratings(source, files_stamp(source))
+    if len(ratings) > MOST_RATINGS:
+        raise LessonError(f"{len(ratings):,} ratings are too many for a page: take the file they came from.")
+    table = ratings.table[["user_id", "movie_id", "rating"]]
+    return table.rename(columns={"user_id": "userId", "movie_id": "movieId"}).to_csv(index=False)

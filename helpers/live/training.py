@@ -1,0 +1,267 @@
+"""A loss curve that trains again, and grows while it trains, whenever a control is moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, ClassVar, Self
+
+from helpers.checks import LessonError, one_of, switch
+from helpers.live.chart import Chart
+from helpers.live.controls import Control, write_number
+from helpers.live.curve import Curve
+from helpers.live.curves import Curves
+from helpers.live.part import Live
+from helpers.live.plain_loops import as_progress
+from helpers.live.saved_picture import HEIGHT, WIDTH, saved_picture
+from helpers.live.words import progress_line, sentence
+from helpers.plots import X_AXES
+from helpers.training import History, Progress
+
+FIRST_SLICE = 0.002  # seconds of training before the first frame of a run
+SLICE = 0.025  # seconds of training between two looks at the sliders, at most
+FRAME = 0.03  # seconds between two frames, at least
+DRAWING = 0.2  # share of the time that goes into frames, as a rule at most
+WORDS = 0.12  # seconds between two lines of progress, at least: every message costs the page time
+LONGEST_WAIT = 0.2  # seconds; a frame that takes longer must not be the last for a while
+AXES = ("x_axis", "log_scale")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended.
+
+    Attributes:
+        values: the values of the controls it was started with.
+        history: its losses.
+        outcome: "complete", "stopped", "diverged" or "failed".
+        seconds: time spent training and validating.
+    """
+
+    values: dict[str, Any]
+    history: History
+    outcome: str
+    seconds: float
+
+
+class LiveTraining(Live):
+    """A loss curve that trains again whenever a control is moved; made by `live_training`.
+
+    Attributes:
+        on_end: called with a `Run` whenever a run has ended by itself, was stopped or diverged (not: was replaced).
+        curves: what the picture shows.
+        chart: what draws them on the page.
+    """
+
+    KIND: ClassVar = "live_training"
+    BUTTONS: ClassVar = [
+        ("start", "Start", "train again with these values"),
+        ("stop", "Stop", "stop training; the curve so far stays"),
+        ("reset", "Reset", "back to the first values, and forget earlier runs"),
+    ]
+
+    def __init__(self, begin: Callable[..., Iterable[Any]], controls: Mapping[str, Control], curves: Curves) -> None:
+        for name in AXES:
+            if name in controls:
+                raise LessonError(f"{name} names a control of the picture itself: give yours another name.")
+        self.chart = Chart(x_axis=curves.x, log_scale=curves.log, x_axes=X_AXES)
+        super().__init__(controls, self.chart, self.BUTTONS, beside=True)
+        self._make_run = begin
+        self.curves: Curves | None = curves
+        self._newest = curves.run
+        self._run_values: dict[str, Any] = {}
+        self._outcome = self._name = ""
+        self._forget = False
+        self._words_due = 0.0
+        self.on_end: Callable[[Run], None] | None = None
+        self.chart.run = curves.for_page()
+
+    @property
+    def history(self) -> History:
+        """The losses of the newest run, which is trained to its end first; empty once this part is closed."""
+        self.finish()
+        return self._newest.history
+
+    def set(self, **values: Any) -> None:
+        """Move controls, or the picture's own `x_axis` and `log_scale`; see `Live.set`."""
+        if "x_axis" in values:
+            self.chart.x_axis = one_of("x_axis", values.pop("x_axis"), self.chart.x_axes)
+        if "log_scale" in values:
+            self.chart.log_scale = switch("log_scale", values.pop("log_scale"))
+        super().set(**values)
+
+    def opened(self) -> Self:
+        """This part, with its first run complete in synchronous mode; otherwise that begins when it is displayed."""
+        if self.sync:
+            self.start()
+        return self
+
+    def start(self) -> None:
+        """Train with the present values."""
+        self._begun = True
+        values = self.values
+        self._worker.start(lambda: self._slices(values))
+
+    def reset(self) -> None:
+        """Back to the first values, without earlier runs, and train."""
+        self._forget = True
+        self.chart.x_axis, self.chart.log_scale = self.curves.x, self.curves.log
+        if not self._choose({name: control.start for name, control in self._controls.items()}):
+            self.start()
+
+    def close(self) -> None:
+        """Stop, take the widget off the page, and let go of the picture and the losses."""
+        super().close()
+        self.curves, self._newest = (
+            None,
+            Curve(),
+        )  # Out[…] of the notebook may hold this object for as long as the kernel lives
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={write_number(value)}" for name, value in self._written().items())
+        return f"{self.KIND}({values}): {self._summary()}"
+
+    def _written(self) -> dict[str, Any]:
+        return self._run_values
+
+    def _press(self, button: str) -> None:
+        {"start": self.start, "stop": self.stop, "reset": self.reset}[button]()
+
+    def _saved(self) -> tuple[tuple[int, int], bytes]:
+        axes, curves = (self.curves.x, self.curves.log), self.curves
+        curves.x, curves.log = self.chart.x_axis, self.chart.log_scale
+        try:
+            return (WIDTH, HEIGHT), saved_picture(curves)
+        finally:
+            curves.x, curves.log = axes  # the first ones, for Reset
+
+    # ------------------------------------------------------------------------------------------------ one run
+
+    def _slices(self, values: dict[str, Any]) -> Generator[None]:
+        """One run: trains for a slice, draws if it is time, and lets others work at every yield."""
+        curve = self._begin(values)
+        begun, next_frame, budget, run = perf_counter(), 0.0, FIRST_SLICE, None
+        try:
+            run = as_progress(self._make_run(**values))
+            while not self._outcome:
+                self._outcome = self._advance(run, curve, budget)
+                if self._outcome or (perf_counter() >= next_frame and not self.sync):
+                    next_frame = self._draw(perf_counter() - begun)
+                if not self._outcome:
+                    # A slice ends when the next frame is due.
+                    budget = min(SLICE, max(next_frame - perf_counter(), FIRST_SLICE))
+                    yield
+            self._finished(Run(values, curve.history, self._outcome, float(curve.x("seconds")[-1])))
+        except GeneratorExit:
+            raise
+        except BaseException:
+            if not self.sync:
+                curve.read()
+                self._outcome = "failed"
+                self._draw(perf_counter() - begun)
+            raise
+        finally:
+            if run is not None:
+                run.close()
+
+    def _finished(self, run: Run) -> None:
+        """A run has ended; its last frame is drawn."""
+        if self.on_end is not None:
+            self.on_end(run)
+
+    def _begin(self, values: dict[str, Any]) -> Curve:
+        if self._forget:
+            self.curves.clear()
+            self._forget = False
+        # A run that was replaced while it trained is no result: it leaves nothing in the picture.
+        curve = self.curves.begin(bool(self._outcome), self._settings(values), self._name)
+        self._newest, self._run_values, self._outcome = curve, values, ""
+        self._words_due = 0.0
+        self._view.progress_text = "starting"  # every message takes time: the rest follows the first frame
+        return curve
+
+    def _settings(self, values: Mapping[str, Any]) -> dict[str, str]:
+        """Label -> text of these values, as they stand beside the controls."""
+        controls = ((name, self._controls[name], value) for name, value in values.items())
+        return {c.label or name.replace("_", " "): c.texts[c.position(name, value)] for name, c, value in controls}
+
+    def _advance(self, run: Iterator[Progress], curve: Curve, budget: float) -> str:
+        """Train for `budget` seconds; returns how the run ended, or nothing while it goes on."""
+        ends, outcome = perf_counter() + budget, "complete"
+        for progress in run:
+            curve.add(progress)
+            if perf_counter() >= ends:
+                outcome = ""
+                break
+        curve.read()
+        if not len(curve):
+            raise LessonError("The run ended before its first update: start must return a run with at least one.")
+        if curve.diverged:
+            return "diverged"
+        return outcome or ("stopped" if self._worker.stopping else "")
+
+    def _draw(self, elapsed: float) -> float:
+        """Send a frame; returns when the next one is due."""
+        view, curve, begun = self._view, self.curves.run, perf_counter()
+        if self._outcome:
+            self.curves.fit()
+        if not self.sync:
+            self.show_curves()
+        if self._outcome or elapsed >= self._words_due:
+            self._words_due = elapsed + WORDS
+            view.running, view.progress = not self._outcome, len(curve) / (curve.num_updates or len(curve) or 1)
+            view.progress_text = progress_line(curve, self._outcome, elapsed)
+            view.text = self.chart.text = sentence(curve, self.curves.metric, self._outcome) if self._outcome else ""
+            view.error = view.traceback = ""
+        now = perf_counter()
+        return now + min(max(FRAME, (now - begun) * (1 / DRAWING - 1)), LONGEST_WAIT)
+
+    def show_curves(self) -> None:
+        """Send the page what the picture shows now."""
+        with self.chart.hold_sync():
+            earlier = [*self.curves.earlier, self.curves.run.settings]
+            if earlier != self.chart.earlier_sent:
+                self.chart.earlier, self.chart.earlier_sent = self.curves.earlier_for_page(), earlier
+            if len(self.curves.run) and not self.curves.run.num_updates and len(self.chart.x_axes) > 2:
+                self.chart.x_axes = {name: X_AXES[name] for name in ("update", "seconds")}  # all that is known of it
+            self.chart.run = self.curves.for_page()
+
+    def _summary(self) -> str:
+        if self._view is None:
+            return self._closed_text or "closed"
+        if not self._outcome:
+            return "running" if self._begun else "not started"
+        return self._view.text
+
+
+def live_training(
+    start: Callable[..., Iterable[Any]],
+    *,
+    x: str = "update",
+    log: bool = False,
+    floor: float | None = None,
+    metric: str = "mse",
+    **controls: Control,
+) -> LiveTraining:
+    """A loss curve that trains again, and grows while it trains, whenever a control is moved.
+
+    >>> def start(batch_size, learning_rate):
+    ...     config = Config(batch_size=batch_size, learning_rate=learning_rate)
+    ...     return train(MLP(10), train_set, validation_set, config)
+    >>> live_training(start, batch_size=powers_of_two(1, 256, 32), learning_rate=log_slider(1e-4, 1, 0.01))
+
+    Args:
+        start: given the controls' values by name, returns a run: what `train()` yields, wrapped or not. A generator
+            function around any training loop will do as well: it yields the loss after every update, and now and then
+            (loss, validation_loss).
+        x: what the horizontal axis counts at first, one of "update", "epoch", "samples_seen", "seconds".
+        log: whether the vertical axis is logarithmic at first.
+        floor: a loss that no model can pass, in the metric, drawn as a line.
+        metric: "mse", or "rmse" for its root.
+        controls: one for each argument of `start`.
+
+    Raises:
+        LessonError: for an axis or metric that does not exist, and a floor that is no number.
+    """
+    return LiveTraining(start, controls, Curves(x, log, floor, metric)).opened()
