@@ -22,7 +22,7 @@ CLAIM = re.compile(rf"(?<![\w.,#])(?:{NUMBER})(?![\w]*-?[A-Z])(?!\.?,?\d)(?:(?=t
 NOT_CLAIMED = (
     r"^\s*\d+\. ",  # the number of an item in a list
     r"\b(?:[Ee]xercises?|[Nn]otebooks?)\s+\d[\d.]*(?:(?:,| and| to)\s+\d[\d.]*)*",
-    r"\b\d+ min(?:utes)?\b",  # how long the notebook takes
+    r"\b\d+ min(?:utes)?\b(?:, and \d+ more of second reading)?",  # how long the notebook takes
     r"\((?:19|20)\d\d\)|\b(?:et al\.|&amp; \w+|& \w+),? (?:19|20)\d\d",  # the year of a source
 )
 
