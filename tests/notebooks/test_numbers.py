@@ -46,8 +46,8 @@ def faults(*parts, **options) -> list[str]:
         ("a difference of 5 in **12** of 13 (7)", "", "5, 12/13 and 7"),
         ("below 0.000001", "assert gap < 1e-6", ""),
         (
-            "It takes 40 minutes, and 15 more of second reading. "
-            "Exercise 2.3, notebooks 2 and 3 (2009), Koren et al. 2009.\n\n1. first\n2. second",
+            "It takes 40 minutes, and 25 more of second reading. Exercise 2.3, notebooks 2 and 3 (2009), "
+            "Koren et al. 2009.\n\n1. first\n2. second",
             "",
             "",
         ),
