@@ -69,10 +69,12 @@ def similarity(vectors: Tensor, vector: Tensor) -> Tensor:
     return torch.nn.functional.cosine_similarity(vectors, vector.unsqueeze(0), dim=1)
 
 
-def similar(vectors: Tensor, movie: int, n: int = 5, exclude: Iterable[int] = ()) -> list[int]:
-    """The n movies whose vectors point most nearly where this movie's vector does, the movie itself left out."""
+def similar(vectors: Tensor, movie: int, n: int = 5, exclude: Iterable[int] | Iterable[bool] = ()) -> list[int]:
+    """The n movies whose vectors point most nearly where this movie's does, itself and those in `exclude` left out."""
     movie = _row("movie", movie, len(vectors))
-    return top(similarity(vectors, vectors[movie]), n, [movie, *exclude])
+    left_out = _left_out(exclude, len(vectors))
+    left_out[movie] = True
+    return top(similarity(vectors, vectors[movie]), n, left_out)
 
 
 def _row(kind: str, row: object, num_rows: int) -> int:

@@ -183,6 +183,11 @@ def test_bytes_of_zeros_and_ones_are_rows_too():
 def test_similar_goes_by_direction_not_by_length():
     vectors = torch.tensor([[1.0, 0.0], [9.0, 9.0], [0.2, 0.01], [-5.0, 0.0]])
     assert similar(vectors, 0, 3) == [2, 1, 3]
+    assert (
+        similar(vectors, 0, 3, exclude=[1])
+        == similar(vectors, 0, 3, torch.tensor([False, True, False, False]))
+        == [2, 3]
+    )
 
 
 # ---------------------------------------------------------------------------------------- a newcomer
