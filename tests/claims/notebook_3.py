@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers import recommender as rec
-from helpers.data import Ratings, Samples, Split, embedded, load_ratings, split
+from helpers.data import Ratings, Samples, Split, embedded, split
 from helpers.data import ratings as data_of_ratings
 from helpers.models import CollaborativeFilter, RatingMLP
 from helpers.training import BestWeights, Config, History, early_stopping, evaluate, predict, train
@@ -586,22 +586,6 @@ def steady_world() -> Ratings:
 )
 def no_drift_still_harder(seed: int) -> tuple[bool, float]:
     return future_without_strangers(seed, steady_world())
-
-
-@claim(
-    "3.drift-adds",
-    "With the planted drift the newest ratings are predicted still worse than without it.",
-    "stars worse",
-    ("synthetic",),
-)
-def drift_adds(seed: int) -> tuple[bool, float]:
-    more = future_without_strangers(seed, load_embedded())[1] - future_without_strangers(seed, steady_world())[1]
-    return more > 0, more
-
-
-@cache
-def load_embedded() -> Ratings:
-    return load_ratings()
 
 
 @cache
