@@ -383,45 +383,6 @@ def support_keeps_promises(seed: int, ratings: Ratings) -> tuple[bool, float]:
     return gain(promise(ratings, seed, 0), promise(ratings, seed, ENOUGH))
 
 
-@cache
-def hits(ratings: Ratings, seed: int, kind: str) -> float:
-    """Of ten recommended films, the share that the user has rated among the held-back ones; over 200 users."""
-    data = parts(ratings, seed)
-    seen = torch.zeros(ratings.num_users, ratings.num_movies, dtype=torch.bool)
-    seen[data.train.inputs[:, 0], data.train.inputs[:, 1]] = True
-    wanted = torch.zeros_like(seen)
-    wanted[data.validation.inputs[:, 0], data.validation.inputs[:, 1]] = True
-    if kind == "stars":
-        model = fitted(ratings, seed, "both", DECAY)
-    elif kind == "implicit":
-        generator = torch.Generator().manual_seed(seed)
-        drawn = torch.randint(ratings.num_movies, (4 * len(data.train),), generator=generator)
-        users = data.train.inputs[:, 0].repeat(4)
-        unseen = ~seen[users, drawn]
-        inputs = torch.cat([data.train.inputs, torch.stack([users, drawn], 1)[unseen]])
-        pairs = Samples(inputs, torch.cat([torch.ones(len(data.train)), torch.zeros(int(unseen.sum()))]))
-        model = CollaborativeFilter.for_ratings(ratings, pairs, 16, seed=seed)
-        settings = Config(num_epochs=4, batch_size=2048, learning_rate=0.005, weight_decay=0.005, seed=seed)
-        History.of(train(model, pairs, None, settings))
-    found = []
-    for user in range(min(200, ratings.num_users)):
-        films = rec.top(rec.scores_for(model, user), 10, exclude=seen[user])
-        found.append(wanted[user, films].float().mean().item())
-    return float(np.mean(found))
-
-
-@claim(
-    "3.implicit-finds-more",
-    "A model trained on seen or not seen finds more held-back films than one trained on the stars.",
-    "of ten films found more (as a share)",
-    BOTH,
-    smaller_is_better=False,
-)
-def implicit_finds_more(seed: int, ratings: Ratings) -> tuple[bool, float]:
-    more = hits(ratings, seed, "implicit") - hits(ratings, seed, "stars")
-    return more > 0, more
-
-
 # ---------------------------------------------------------------------------------------- a newcomer
 
 NEWCOMERS = 200
