@@ -363,24 +363,13 @@ def lists_promise_too_much(seed: int, ratings: Ratings) -> tuple[bool, float]:
     "3.held-back-shows-the-curse",
     "Held-back ratings of films at the head of a user's list (the top 2 %) are lower than the model promised.",
     "stars promised too much",
-    BOTH,
+    ("embedded",),
     instead="They are not: people choose what they see, and a film they saw is one they expected to like. Held-back "
     "ratings cannot judge the films that were never rated.",
 )
 def held_back_shows_the_curse(seed: int, ratings: Ratings) -> tuple[bool, float]:
     too_much = promise(ratings, seed, 0)
     return too_much > 0, too_much
-
-
-@claim(
-    "3.support-keeps-promises",
-    "Where only films with 20 training ratings or more are listed, the head promises fewer stars beyond what is given.",
-    "stars",
-    BOTH,
-    smaller_is_better=False,
-)
-def support_keeps_promises(seed: int, ratings: Ratings) -> tuple[bool, float]:
-    return gain(promise(ratings, seed, 0), promise(ratings, seed, ENOUGH))
 
 
 # ---------------------------------------------------------------------------------------- a newcomer
