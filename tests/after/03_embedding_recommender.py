@@ -62,5 +62,5 @@ assert (judged.iloc[1:3, 2] < judged.iloc[1:3, 1]).all(), judged
 assert (judged.iloc[3, 1:] < judged.iloc[3, 0] - 0.05).all(), judged
 
 # %% a split by time is harder; new films make it harder, and are most of its strangers
-assert time_scores[1] >= time_scores[2] > time_scores[3] > random_scores[3] + 0.02
+assert time_scores[2] > time_scores[3] > random_scores[3] + 0.02
 assert time_scores[5] > 10 * time_scores[4]
