@@ -4,12 +4,13 @@ LAB_ARGS ?=
 TEST_ARGS ?=
 NOTEBOOK ?=
 BENCH ?=
+CLAIM ?=
 RUN = .venv/bin/python -m
 FIRST = $(firstword $(sort $(wildcard notebooks/*.ipynb)))
 # JupyterLab refuses to serve as root unless told; containers often have no other user.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help setup lab test other-cpu two-threads notebooks lint format bench binder
+.PHONY: help setup lab test other-cpu two-threads notebooks lint format bench claims binder
 
 help:
 	@echo "make lab        open the course in JupyterLab (LAB_ARGS=... for JupyterLab's own options)"
@@ -20,6 +21,7 @@ help:
 	@echo "make lint       check code and notebooks with ruff"
 	@echo "make format     format code and notebooks with ruff"
 	@echo "make bench      run the benchmarks (BENCH=... for one of them, BENCH=--list for their names)"
+	@echo "make claims     run the claims of the course over their seeds (CLAIM=... for one of them; takes minutes)"
 	@echo "make binder     replay what Binder would build from the last commit (takes minutes)"
 	@echo "Each sets up .venv first, with PYTHON=... if you name one; the second time that takes a moment."
 
@@ -53,6 +55,9 @@ format: setup
 
 bench: setup
 	$(RUN) tests.benchmarks.run $(BENCH)
+
+claims: setup
+	$(RUN) tests.claims.run $(CLAIM)
 
 binder: setup
 	$(RUN) tests.tools.check_binder

@@ -205,6 +205,21 @@ def no_head(notebook: NotebookNode) -> None:
     notebook.cells.insert(0, new_markdown_cell("Hello, 20 minutes"))
 
 
+@breaks("minutes_are_honest", "says 60 minutes for the main path; it takes 20, so say 20")
+def minutes_made_up(notebook: NotebookNode) -> None:
+    cell(notebook, "head").source = "# A course\n\n60 minutes, and 0 more of second reading."
+
+
+@breaks("minutes_are_honest", "more than 75")
+def a_path_without_end(notebook: NotebookNode) -> None:
+    cell(notebook, "head").source = "# A course\n\n95 minutes, and 0 more of second reading." + " word" * 15_000
+
+
+@breaks("minutes_are_honest", "has second reading, so the head")
+def second_reading_unannounced(notebook: NotebookNode) -> None:
+    cell(notebook, "title").source = "## The exercises · second reading"
+
+
 @breaks("exercises_with_solutions", "3 exercises, fewer than 4")
 def three_exercises(notebook: NotebookNode) -> None:
     notebook.cells = notebook.cells[:-3]
@@ -270,3 +285,21 @@ def test_local_names_are_not_taken_for_later_ones(tmp_path: Path) -> None:
     cell(notebook, "total").source = "def total(later):\n    inner = later\n    return [row for row in [inner]]"
     notebook.cells.append(new_code_cell("later = inner = row = 4"))
     assert faults("names_come_from_above", notebook, tmp_path) == []
+
+
+def test_minutes_are_counted(tmp_path: Path) -> None:
+    """Words, cells, live parts and exercises, on the main path and beyond it; solutions are folded away and free."""
+    words = " ".join(["word"] * 200)
+    notebook = good_notebook()
+    notebook.cells = [
+        new_markdown_cell(f"# {words}"),
+        new_code_cell("live = live_picture(draw)"),
+        new_markdown_cell(f"## Further · second reading\n\n{words}\n\n### A part of it\n\n{words}"),
+        new_code_cell("def answer(): ...\n\n\ncheck('1.1', None)"),
+        new_markdown_cell(f"## Back\n\n<details><summary>Solution</summary>\n\n{words}</details>\n\n```\n{words}\n```"),
+        new_code_cell("check('1.2', None)"),
+        new_markdown_cell(f"{words}\n\n### Aside · second reading\n\n{words}\n\n### Back again\n\n{words}"),
+    ]
+    main, second = notebook_rules.minutes_needed(notebook)
+    assert main == pytest.approx(1 + 2.5 + 4.5 + 2, abs=0.1)
+    assert second == pytest.approx(2 + 8.5 + 1, abs=0.1)

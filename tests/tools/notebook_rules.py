@@ -14,12 +14,17 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.validator import iter_validate
 
-from tests.tools.exercises import exercises, solutions
+from tests.tools.exercises import DETAILS, checked_numbers, exercises, solutions
+from tests.tools.prose import prose_of
 
 MOST_LINES = 20
 MEDIAN_LINES = 6
 MOST_BYTES = 1_500_000
 FEWEST_EXERCISES = 4
+LONGEST_PATH = 75  # minutes that a main path may take
+WORDS_A_MINUTE, A_CELL, A_LIVE_PART, AN_ANSWER, A_FUNCTION = 200, 0.5, 2, 4, 8
+LIVE_PARTS = {"live_training", "live_picture", "playground", "experiment"}
+SECOND_READING = " · second reading"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -230,6 +235,49 @@ def minutes(notebook: NotebookNode) -> int | None:
     return int(found[1]) if found else None
 
 
+def minutes_are_honest(notebook: NotebookNode, path: Path) -> Faults:
+    """The minutes in the head are those that words, cells, live parts and exercises take; the main path is not long."""
+    first = notebook.cells[0].source if notebook.cells else ""
+    said = re.search(r"(\d+) minutes, and (\d+) more of second reading", first)
+    marked = any(SECOND_READING in cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    if not said:
+        if marked:
+            yield "has second reading, so the head must say '70 minutes, and 35 more of second reading'"
+        return
+    main, second = minutes_needed(notebook)
+    for name, stated, needed in (("the main path", int(said[1]), main), ("second reading", int(said[2]), second)):
+        if stated % 5 or abs(stated - needed) > 3:  # to the nearest 5, and a sentence more or less does not tip it
+            yield f"the head says {stated} minutes for {name}; it takes {needed:.0f}, so say {5 * round(needed / 5)}"
+    if main > LONGEST_PATH + 3:
+        yield f"the main path takes {main:.0f} minutes, more than {LONGEST_PATH}: mark more of it as second reading"
+
+
+def minutes_needed(notebook: NotebookNode) -> tuple[float, float]:
+    """The minutes for the main path, and for what the headings mark as second reading. Folded solutions are free."""
+    needed, level = {False: 0.0, True: 0.0}, 0  # level: of the heading that began the second reading; 0 outside it
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            needed[level > 0] += A_CELL + _minutes_of_doing(cell)
+            continue
+        for piece in re.split(r"(?=^#+ )", DETAILS.sub("", cell.source), flags=re.MULTILINE):
+            heading = re.match(r"(#+) +(.*)", piece)
+            if heading and heading[2].strip().endswith(SECOND_READING.strip()):
+                level = len(heading[1]) if not level else min(level, len(heading[1]))
+            elif heading and level and len(heading[1]) <= level:
+                level = 0
+            needed[level > 0] += len(re.findall(r"\w[\w'’.,-]*", prose_of(piece))) / WORDS_A_MINUTE
+    return needed[False], needed[True]
+
+
+def _minutes_of_doing(cell: NotebookNode) -> float:
+    """What a code cell asks for besides reading it: a live part to play with, an answer to find, one to write."""
+    if checked_numbers(cell.source):
+        writes = any(isinstance(node, ast.FunctionDef) for node in ast.walk(_tree(cell)))
+        return A_FUNCTION if writes else AN_ANSWER
+    called = {ast.unparse(node.func) for node in ast.walk(_tree(cell)) if isinstance(node, ast.Call)}
+    return A_LIVE_PART if called & LIVE_PARTS else 0
+
+
 def exercises_with_solutions(notebook: NotebookNode, path: Path) -> Faults:
     """Four exercises or more, each unanswered, with a question before it and its folded solution after it."""
     found = list(exercises(notebook))
@@ -275,5 +323,6 @@ RULES: tuple[Callable[[NotebookNode, Path], Faults], ...] = (
     names_come_from_above,
     links_lead_somewhere,
     head_says_how_long,
+    minutes_are_honest,
     exercises_with_solutions,
 )

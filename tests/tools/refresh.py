@@ -27,10 +27,10 @@ from PIL import Image
 
 from tests.tools.kernel import course_environment
 from tests.tools.notebook_rules import METADATA, WIDGET_VIEW
+from tests.tools.prose import TIMING_TAG
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SECONDS_PER_CELL = 300
-TIMING_TAG = "nbval-ignore-output"
 # A pixel counts as changed when a channel moves by more than an eighth of its range: rounding in another machine's
 # anti-aliasing stays below that. A picture counts as changed from 2 such pixels in 10,000 on.
 VISIBLE_STEP = 32
