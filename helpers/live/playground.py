@@ -9,11 +9,13 @@ from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import ipywidgets
+import numpy as np
 import pandas as pd
 import torch
 from IPython.display import display
+from sklearn.model_selection import train_test_split
 
-from helpers.checks import LessonError
+from helpers.checks import LessonError, share
 from helpers.data import Samples, load_diabetes, load_ratings, split
 from helpers.live.controls import Control, float_slider, int_slider, log_slider, menu, powers_of_two, write_number
 from helpers.live.loss_picture import LossPicture
@@ -77,14 +79,16 @@ class Task(NamedTuple):
 
 
 @lru_cache(maxsize=3)  # one for each data: with every new share or seed the former splits are of no use
-def load_task(source: str, validation_share: float, seed: int) -> Task:
-    """Data by name or path, split. Raises `LessonError` for ratings that cannot be had."""
+def load_task(source: str, validation_share: float, seed: int, test_size: float = 0.0) -> Task:
+    """Data by name or path, split; a `test_size` of the ratings takes no part. Raises `LessonError` without ratings."""
     if source == "diabetes":
         return Task(*load_diabetes(validation_share, seed), "mse", None, None)
     ratings = _ratings(source)
-    parts = split(ratings, validation_share, seed)
-    floor = ratings.truth.noise_floor(parts.validation_index) if ratings.truth else None
-    return Task(parts.train, parts.validation, "rmse", floor, (ratings.num_users, ratings.num_movies))
+    known = split(ratings, test_size, seed=42).train_index if test_size else np.arange(len(ratings))
+    train_index, validation_index = train_test_split(known, test_size=validation_share, random_state=seed)
+    floor = ratings.truth.noise_floor(validation_index) if ratings.truth else None
+    parts = ratings.samples(train_index), ratings.samples(validation_index)
+    return Task(*parts, "rmse", floor, (ratings.num_users, ratings.num_movies))
 
 
 @lru_cache(maxsize=2)
@@ -106,8 +110,9 @@ class Playground(LiveTraining):
 
     BUTTONS: ClassVar = [*LiveTraining.BUTTONS, ("export", "Export table", "download the table of runs as a CSV file")]
 
-    def __init__(self, source: str, values: Mapping[str, Any]) -> None:
+    def __init__(self, source: str, values: Mapping[str, Any], test_size: float = 0.0) -> None:
         _check(values)
+        self._test_size = test_size
         controls = {name: _starting_at(control, name, values) for name, control in CONTROLS.items()}
         self._movielens = MOVIELENS if source == "embedded" else source
         self._rows: list[dict[str, Any]] = []
@@ -148,7 +153,7 @@ class Playground(LiveTraining):
     ) -> Iterator[Progress]:
         self._open_view().disabled = {"embedding_dim": NOTHING_TO_EMBED} if data == "diabetes" else {}
         source = {"MovieLens": self._movielens}.get(data, data)
-        task = load_task(source, validation_share, seed)
+        task = load_task(source, validation_share, seed, self._test_size)
         self._picture.measure(task.metric, task.floor)
         if task.num_rows is None:
             model = MLP(task.train.inputs.shape[1], seed=seed)
@@ -198,22 +203,23 @@ class Playground(LiveTraining):
         return super().__repr__().replace("live_training(", "playground(", 1)
 
 
-def playground(source: str = "embedded", **values: Any) -> Playground:
+def playground(source: str = "embedded", *, test_size: float = 0.0, **values: Any) -> Playground:
     """Every setting of a run as a control, the loss curve that follows them, and a table of all runs.
 
     Args:
         source: where the ratings come from, as for `load_ratings`. "embedded" leaves the menu's MovieLens to
             ml-latest-small; a MovieLens name or a path takes its place, and the playground starts with it. "diabetes"
             starts with the patients.
+        test_size: the share of the ratings that no run may see: the validation part of `split(ratings, test_size)`.
         values: what controls are set to at first, by name, such as `learning_rate=0.01`.
 
     Raises:
         LessonError: for a control that is not there, or a value that it does not have.
     """
     if source == "diabetes":  # a choice of the menu, as "embedded" is, and no source of ratings
-        return Playground("embedded", {"data": "diabetes"} | values)
+        return Playground("embedded", {"data": "diabetes"} | values, test_size)
     first = {} if source == "embedded" else {"data": "MovieLens"}
-    return Playground(source, first | values)
+    return Playground(source, first | values, share("test_size", test_size, or_zero=True))
 
 
 def _check(values: Mapping[str, Any]) -> None:
