@@ -1,10 +1,8 @@
-"""Which device to train on, with how many CPU threads, and with whose random numbers."""
+"""How this process computes: on which device, with how many threads, with whose random numbers, and all at once?"""
 
 from __future__ import annotations
 
-import math
 import os
-from pathlib import Path
 
 import torch
 
@@ -71,45 +69,19 @@ class RandomState:
             self._states[number] = other
 
 
-def available_cores(root: Path = Path("/")) -> float:
-    """How many CPU cores this process may use: its affinity, cut by a container's quota (cgroup v2 or v1).
+def available_cores() -> int:
+    """How many CPU cores this process may use: its affinity, cut by a container's quota (rounded up).
 
     What the host has is not what a container may use: a limit of one CPU on a host of 64 cores is one core.
     """
-    try:
-        cores = float(len(os.sched_getaffinity(0)))
-    except AttributeError:  # macOS and Windows have no affinity to ask for
-        cores = float(os.cpu_count() or 1)
-    return max(min(cores, _cgroup_quota(root)), 0.01)
+    import joblib  # here, because most processes never ask
+
+    return joblib.cpu_count()
 
 
-def _cgroup_quota(root: Path) -> float:
-    """CPUs allowed by the tightest cgroup quota above this process; infinity without one."""
-    quota = math.inf
-    for line in _read(root / "proc/self/cgroup").splitlines():
-        _, controllers, group = line.split(":", 2)
-        if controllers == "":  # version 2: one tree
-            base, names = root / "sys/fs/cgroup", ("cpu.max",)
-        elif "cpu" in controllers.split(","):  # version 1: a tree of its own
-            base, names = root / "sys/fs/cgroup" / "cpu", ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-        else:
-            continue
-        folder = base / group.lstrip("/")
-        # Inside a container the path may be the host's; the mounted tree's top is then the container's own group.
-        for place in [folder, *folder.parents]:
-            numbers = " ".join(_read(place / name) for name in names).split()
-            if len(numbers) == 2 and numbers[0] not in ("max", "-1"):
-                quota = min(quota, float(numbers[0]) / float(numbers[1]))
-            if place == base:
-                break
-    return quota
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
+def runs_in_place() -> bool:
+    """Whether live parts run to their end where they stand (EPOCH_SYNC, unset, empty or 0 for no): tests, refreshes."""
+    return os.environ.get("EPOCH_SYNC", "") not in ("", "0")
 
 
 def runs_in_place() -> bool:
@@ -127,13 +99,13 @@ def choose_threads(number: int | None = None) -> int:
     if number is not None:
         asked = positive_int("number", number, "threads")
     else:
-        variable = os.environ.get("EPOCH_THREADS") or "1"  # an empty one is as good as none
+        variable = os.environ.get("EPOCH_THREADS") or "1"  # set to nothing is not set
         try:
             asked = positive_int("EPOCH_THREADS", int(variable))
         except ValueError:
             raise LessonError(
                 f"EPOCH_THREADS must be a whole number of threads, 1 or more, not {variable!r}."
             ) from None
-    threads = max(1, min(asked, math.floor(available_cores())))
+    threads = 1 if asked == 1 else min(asked, available_cores())
     torch.set_num_threads(threads)
     return threads

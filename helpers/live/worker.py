@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 from collections.abc import Callable, Generator
 from typing import Protocol
 
 from IPython import get_ipython
+
+from helpers.devices import runs_in_place
 
 PAUSE = 0.001  # seconds; with 0 the loop would hardly ever get to the sliders' messages
 
@@ -81,7 +82,7 @@ class Worker:
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
-    if os.environ.get("EPOCH_SYNC", "0") not in ("", "0"):
+    if runs_in_place():
         return None
     try:
         return asyncio.get_running_loop()

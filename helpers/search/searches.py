@@ -28,7 +28,7 @@ def on_all_cores(number: int | None = None) -> joblib.parallel_config:
     `with joblib.parallel_config("dask"):` once a `dask.distributed.Client` is connected, or "ray" after Ray's
     `register_ray()`.
     """
-    number = max(1, int(available_cores())) if number is None else positive_int("number", number)
+    number = available_cores() if number is None else positive_int("number", number)
     return joblib.parallel_config(
         "loky",
         n_jobs=number,

@@ -6,7 +6,6 @@ python -m tests.benchmarks.growth 1000000      one size, in a process of its own
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -99,7 +98,7 @@ def growth(sizes: tuple[int, ...] = tuple(BATCH_SIZES)) -> Iterator[Row]:
     for name, shapes in SHAPES.items():
         found = {}
         for size in sizes:
-            runs = {n: _in_a_process(size, *shapes[size], n) for n in sorted({1, math.floor(available_cores())})}
+            runs = {n: _in_a_process(size, *shapes[size], n) for n in sorted({1, available_cores()})}
             found[size] = best = min(runs.values(), key=lambda run: run["seconds"])
             each = ", ".join(f"{threads} threads {run['seconds'] * 1e6:.2f}" for threads, run in runs.items())
             floor, bandwidth = bytes_that_must_move(size, *shapes[size]), best["bandwidth"]
