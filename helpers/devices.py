@@ -84,11 +84,6 @@ def runs_in_place() -> bool:
     return os.environ.get("EPOCH_SYNC", "") not in ("", "0")
 
 
-def runs_in_place() -> bool:
-    """Whether live parts run to their end where they stand (EPOCH_SYNC, unset, empty or 0 for no): tests, refreshes."""
-    return os.environ.get("EPOCH_SYNC", "") not in ("", "0")
-
-
 def choose_threads(number: int | None = None) -> int:
     """Set how many threads PyTorch computes with, and return it: one, unless asked otherwise.
 

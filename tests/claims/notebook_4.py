@@ -1,0 +1,387 @@
+"""The claims of notebook 4, on the invented ratings and on MovieLens.
+
+A seed changes the users that are looked at, the split, the initial weights and the order of the batches; what is
+compared shares all four. To keep the whole table within minutes, searches see a tenth of the users, as is said in each.
+"""
+
+from functools import cache
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import KFold, ShuffleSplit
+
+from helpers.data import Ratings, Samples, split
+from helpers.models import CollaborativeFilter
+from helpers.search import (
+    RMSE,
+    GridSearch,
+    HalvingSearch,
+    RandomSearch,
+    RatingRegressor,
+    SearchSpace,
+    arrays,
+    linear,
+    log,
+)
+from helpers.training import Config, History, train
+from tests.claims.register import Source, claim
+
+BOTH = ("embedded", "movielens")
+FOUND = {"learning_rate": 0.01, "weight_decay": 0.1, "num_epochs": 5}
+FIRST_GRID = {"embedding_dim": [32, 50, 64], "batch_size": [512, 1024, 2048], "learning_rate": [0.0001, 0.001, 0.01]}
+SECOND_GRID = {"learning_rate": [0.001, 0.003, 0.01], "weight_decay": [0, 0.03, 0.1], "num_epochs": [2, 5, 10]}
+SPACE = SearchSpace(
+    embedding_dim=log(2, 64),
+    batch_size=log(512, 2048),
+    learning_rate=log(0.0001, 0.1),
+    weight_decay=linear(0, 0.2),
+    num_epochs=linear(1, 10),
+)
+
+
+# ---------------------------------------------------------------------------------------- what is trained
+
+
+@cache
+def parts(ratings: Ratings, seed: int) -> tuple[Samples, Samples, Samples]:
+    """All ratings in three parts: 64 % to train on, 16 % for validation, 20 % for the test."""
+    known = split(ratings, 0.2, seed)
+    order = torch.randperm(len(known.train), generator=torch.Generator().manual_seed(seed))
+    few = len(order) // 5
+    return Samples(*known.train[order[few:]]), Samples(*known.train[order[:few]]), known.validation
+
+
+def trained(ratings: Ratings, seed: int, embedding_dim: int = 50, **settings) -> History:
+    """A run on the training part, watched on the validation part."""
+    train_set, validation_set, _ = parts(ratings, seed)
+    model = CollaborativeFilter.for_ratings(ratings, train_set, embedding_dim, seed=seed)
+    return History.of(train(model, train_set, validation_set, Config(seed=seed, **settings)))
+
+
+def best(history: History) -> float:
+    return history.best_validation_loss**0.5
+
+
+def end(history: History) -> float:
+    return history.epochs["validation_loss"].iloc[-1] ** 0.5
+
+
+@cache
+def sample(ratings: Ratings, seed: int, number: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The ratings of one user in `number`: four fifths for a search, one fifth for the test after it."""
+    users = np.random.RandomState(seed).permutation(ratings.num_users)[: ratings.num_users // number]
+    X, y = arrays(ratings.samples())
+    theirs = np.flatnonzero(np.isin(X[:, 0], users))
+    theirs = np.random.RandomState(seed).permutation(theirs)
+    cut = len(theirs) // 5
+    return X[theirs[cut:]], y[theirs[cut:]], X[theirs[:cut]], y[theirs[:cut]]
+
+
+def estimator(ratings: Ratings, seed: int, **settings) -> RatingRegressor:
+    return RatingRegressor(num_users=ratings.num_users, num_movies=ratings.num_movies, seed=seed, **settings)
+
+
+@cache
+def searched(ratings: Ratings, seed: int, kind: str):
+    """A search over a tenth of the users: validated on one fifth of its ratings."""
+    X, y, _, _ = sample(ratings, seed)
+    options = {"cv": ShuffleSplit(1, test_size=0.2, random_state=seed), "scoring": RMSE, "refit": False}
+    model = estimator(ratings, seed)
+    if kind == "random":
+        search = RandomSearch(model, SPACE, n_iter=27, random_state=seed, **options)
+    elif kind == "halving":
+        search = HalvingSearch(
+            model, FIRST_GRID, resource="num_epochs", min_resources=1, max_resources=9, factor=3, **options
+        )
+    else:
+        search = GridSearch(model, FIRST_GRID if kind == "first" else SECOND_GRID, **options)
+    return search.fit(X, y)
+
+
+@cache
+def tested(ratings: Ratings, seed: int, kind: str) -> float:
+    """RMSE of a search's winner, trained on all that the search had, on ratings that chose nothing."""
+    X, y, X_test, y_test = sample(ratings, seed)
+    model = estimator(ratings, seed).set_params(**searched(ratings, seed, kind).best_params_).fit(X, y)
+    return float(np.sqrt(np.mean((model.predict(X_test) - y_test) ** 2)))
+
+
+def gain(before: float, after: float) -> tuple[bool, float]:
+    """Whether and by how much an RMSE became smaller."""
+    return after < before, before - after
+
+
+# ---------------------------------------------------------------------------------------- one setting at a time
+
+
+@claim(
+    "4.small-batches-one-epoch",
+    "With the same learning rate and one epoch, batches of 256 end lower than batches of 4,096.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+)
+def small_batches_one_epoch(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    many, few = (trained(ratings, seed, num_epochs=1, batch_size=size) for size in (256, 4096))
+    return gain(end(few), end(many))
+
+
+@claim(
+    "4.batch-1024",
+    "With three epochs and the learning rate best for each (of 0.003, 0.01 and 0.03), batches of 1,024 come "
+    "at least as low as batches of 512 and of 4,096, to 0.002 stars.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+)
+def batch_1024(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    lowest = {
+        size: min(
+            best(trained(ratings, seed, 8, num_epochs=3, batch_size=size, learning_rate=rate, weight_decay=0.1))
+            for rate in (0.003, 0.01, 0.03)
+        )
+        for size in (512, 1024, 4096)
+    }
+    lead = min(lowest[512], lowest[4096]) - lowest[1024]
+    return lead > -0.002, lead
+
+
+@claim(
+    "4.adam-default",
+    "Adam's default learning rate of 0.001 gives a lower validation loss within ten epochs than 0.005 does, "
+    "both with weight decay 0.1 and the best epoch of each.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+    instead=(
+        "With ten epochs, five times the default is better: 0.001 is a safe rate, and too slow for so short a training."
+    ),
+)
+def adam_default(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    slow, fast = (trained(ratings, seed, learning_rate=rate, weight_decay=0.1) for rate in (0.001, 0.005))
+    return gain(best(fast), best(slow))
+
+
+@claim(
+    "4.size-50",
+    "With weight decay 0.1 and a learning rate of 0.01, an embedding of 50 gives a lower validation loss than"
+    " one of 8.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+    instead="placeholder",
+)
+def size_50(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    large, small = (best(trained(ratings, seed, size, **FOUND)) for size in (50, 8))
+    return gain(small, large)
+
+
+@claim(
+    "4.decay-needs-rate",
+    "Weight decay 0.1 lowers the loss at the end of five epochs more at a learning rate of 0.01 than at 0.001.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+)
+def decay_needs_rate(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    fast, slow = (
+        end(trained(ratings, seed, learning_rate=rate, num_epochs=5))
+        - end(trained(ratings, seed, learning_rate=rate, num_epochs=5, weight_decay=0.1))
+        for rate in (0.01, 0.001)
+    )
+    return fast > slow, fast - slow
+
+
+@claim(
+    "4.schedule",
+    "A learning rate that falls to zero in a straight line ends lower than a constant one.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+)
+def schedule(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    constant, falling = (end(trained(ratings, seed, **FOUND, schedule=name)) for name in ("constant", "linear"))
+    return gain(constant, falling)
+
+
+@claim(
+    "4.warmup",
+    "With a rate that falls to zero, warming it up over the first tenth of the updates ends lower still.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+    instead="placeholder",
+)
+def warmup(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    without, warm = (end(trained(ratings, seed, **FOUND, schedule="linear", warmup=share)) for share in (0.0, 0.1))
+    return gain(without, warm)
+
+
+# ---------------------------------------------------------------------------------------- searches
+
+
+@claim(
+    "4.which-knobs",
+    "The winner of the second grid (rate, decay, epochs) tests better than that of the first (size, batch, "
+    "rate), found on a tenth of the users.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+)
+def which_knobs(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    return gain(tested(ratings, seed, "first"), tested(ratings, seed, "second"))
+
+
+@claim(
+    "4.random-first",
+    "The best of 27 random draws over all five knobs tests better than the winner of the first grid of 27, "
+    "found on a tenth of the users.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+)
+def random_first(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    return gain(tested(ratings, seed, "first"), tested(ratings, seed, "random"))
+
+
+@claim(
+    "4.random-second",
+    "The best of 27 random draws over all five knobs tests better than the winner of the second grid of 27, "
+    "found on a tenth of the users.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+    instead="placeholder",
+)
+def random_second(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    return gain(tested(ratings, seed, "second"), tested(ratings, seed, "random"))
+
+
+@claim(
+    "4.halving",
+    "Successive halving over the first grid finds a winner that tests at least as well as the whole grid's, "
+    "to 0.002 stars, for 30 % of the epochs.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+    instead="placeholder",
+)
+def halving(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    lead = tested(ratings, seed, "first") - tested(ratings, seed, "halving")
+    return lead > -0.002, lead
+
+
+@claim(
+    "4.transfer",
+    "The second grid's winner on a tenth of the users beats the plain defaults on all ratings, too, at the "
+    "end of the run.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+)
+def transfer(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    return gain(
+        end(trained(ratings, seed)), end(trained(ratings, seed, **searched(ratings, seed, "second").best_params_))
+    )
+
+
+@claim(
+    "4.batch-transfers",
+    "The batch size that is best on a tenth of the users, with everything else as the second grid found it, "
+    "is best on all ratings as well.",
+    "stars lost",
+    BOTH,
+    smaller_is_better=True,
+    instead="placeholder",
+)
+def batch_transfers(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    X, y, X_test, y_test = sample(ratings, seed)
+    sizes = (256, 1024, 4096)
+    few, all_ = {}, {}
+    for size in sizes:
+        model = estimator(ratings, seed, embedding_dim=8, batch_size=size, **FOUND).fit(X, y)
+        few[size] = np.sqrt(np.mean((model.predict(X_test) - y_test) ** 2))
+        all_[size] = end(trained(ratings, seed, 8, batch_size=size, **FOUND))
+    chosen = min(sizes, key=few.get)
+    return all_[chosen] == min(all_.values()), all_[chosen] - min(all_.values())
+
+
+# ---------------------------------------------------------------------------------------- validation
+
+
+@claim(
+    "4.winners-curse",
+    "The best of 27 settings scores lower on the 200 ratings that chose it than on others, once what all 27 "
+    "differ by between the two is taken off.",
+    "stars",
+    BOTH,
+    smaller_is_better=None,
+)
+def winners_curse(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    X, y, X_test, y_test = sample(ratings, seed)
+    errors = np.array(
+        [
+            (estimator(ratings, 100 * seed + twin, embedding_dim=8, **FOUND).fit(X, y).predict(X_test) - y_test) ** 2
+            for twin in range(9)
+        ]
+    )
+    random, flattery = np.random.RandomState(seed), []
+    for _ in range(300):
+        order = random.permutation(len(y_test))
+        before, after = (np.sqrt(errors[:, rows].mean(axis=1)) for rows in (order[:200], order[200:]))
+        winner = before.argmin()
+        flattery.append((after[winner] - after.mean()) - (before[winner] - before.mean()))
+    return np.mean(flattery) > 0, float(np.mean(flattery))
+
+
+@claim(
+    "4.share-too-large",
+    "Holding back half of the ratings instead of a fifth costs: the model trained on what is left tests worse.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+)
+def share_too_large(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    results = {}
+    for share in (0.2, 0.5):
+        X, y, X_test, y_test = sample(ratings, seed, 2)
+        few = round((1 - share) * len(y))
+        model = estimator(ratings, seed, embedding_dim=8, **FOUND).fit(X[:few], y[:few])
+        results[share] = float(np.sqrt(np.mean((model.predict(X_test) - y_test) ** 2)))
+    return gain(results[0.5], results[0.2])
+
+
+@claim(
+    "4.share-too-small",
+    "A score on 125 ratings wobbles at least five times as much as one on 20 % of the ratings.",
+    "times",
+    BOTH,
+    smaller_is_better=None,
+)
+def share_too_small(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    X, y, X_test, y_test = sample(ratings, seed, 2)
+    model = estimator(ratings, seed, embedding_dim=8, **FOUND).fit(X, y)
+    errors, random = (model.predict(X_test) - y_test) ** 2, np.random.RandomState(seed)
+    spread = {
+        size: np.std([np.sqrt(random.choice(errors, size).mean()) for _ in range(300)]) for size in (125, len(y_test))
+    }
+    return spread[125] > 5 * spread[len(y_test)], spread[125] / spread[len(y_test)]
+
+
+@claim(
+    "4.cross-validation",
+    "The mean of five folds is nearer to the loss on other ratings than the score of one fold.",
+    "stars",
+    BOTH,
+    smaller_is_better=False,
+)
+def cross_validation(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    X, y, X_test, y_test = sample(ratings, seed)
+    model, scores, truths = estimator(ratings, seed, embedding_dim=8, **FOUND), [], []
+    for rows, held_back in KFold(5, shuffle=True, random_state=seed).split(X):
+        fitted = clone(model).fit(X[rows], y[rows])
+        scores.append(np.sqrt(np.mean((fitted.predict(X[held_back]) - y[held_back]) ** 2)))
+        truths.append(np.sqrt(np.mean((fitted.predict(X_test) - y_test) ** 2)))
+    one, five = np.mean(np.abs(np.array(scores) - np.mean(truths))), abs(np.mean(scores) - np.mean(truths))
+    return five < one, float(one - five)
