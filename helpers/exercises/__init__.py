@@ -6,12 +6,14 @@ made by one of the functions here. A judge knows the right answer and the wrong 
 
 from __future__ import annotations
 
+import copy
 import html
+import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+import reprlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from importlib import import_module
 
 import numpy as np
@@ -47,28 +49,37 @@ class Reply:
 
 Judge = Callable[[object], Reply]
 
+NOTHING = "Your function returns nothing yet: end it with return."
 SOMETHING_ELSE = (
-    "Your function returns something else than was asked for: look at the type and shape of what it returns."
+    "Your function returns something other than what was asked for: look at the type and shape of what it returns."
 )
+UNREADABLE = "This answer cannot be read: give a plain number, text, list or function."
+# What a learner's generator yields is read up to here, so that an endless one ends.
+MOST_ITEMS = 100_000
 
 
 def check(name: str, answer: object = None) -> Reply:
     """Judge an answer to the exercise called `name`, such as "1.3"; None and ... are no answer yet.
 
     Raises:
-        LessonError: for an exercise that does not exist. Never for a wrong answer.
+        LessonError: for an exercise that does not exist. Never for a wrong answer, whatever it is.
     """
     judge = find(name)
     if answer is None or answer is ...:
         return Reply(None, f"Exercise {name} waits for your answer: replace None above and run the cell again.")
-    return judge(answer)
+    try:
+        return judge(answer)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # an answer may be anything, and raise anything when it is looked at
+        return Reply(False, SOMETHING_ELSE if callable(answer) else UNREADABLE)
 
 
 def find(name: str) -> Judge:
     """The judge of one exercise."""
     known = exercises()
-    if name not in known:
-        raise LessonError(f"There is no exercise {name!r}{did_you_mean(name, known)}.")
+    if not isinstance(name, str) or name not in known:
+        raise LessonError(f"There is no exercise {shown(name)}{did_you_mean(shown(name).strip(QUOTES), known)}.")
     return known[name]
 
 
@@ -101,7 +112,7 @@ def number(
     """
 
     def judge(answer: object) -> Reply:
-        given = _as_numbers(answer)
+        given = as_numbers(answer)
         if given is None or given.size != 1:
             return Reply(False, f"One number is wanted here, and this is {_kind(answer)}.")
         value = float(given.reshape(-1)[0])
@@ -130,7 +141,7 @@ def numbers(
         return given.shape == values.shape and all(map(lambda a, b: _close(a, b, tolerance), given, values))
 
     def judge(answer: object) -> Reply:
-        given = _as_numbers(answer)
+        given = as_numbers(answer)
         if given is None:
             return Reply(False, f"{len(target)} numbers are wanted here, and this is {_kind(answer)}.")
         given = given.reshape(-1)
@@ -164,31 +175,46 @@ def choice(expected: str, wrong: Mapping[str, str], *, right: str = "") -> Judge
 
 
 def function(test: Callable[[Callable], str | None], *, right: str = "") -> Judge:
-    """A judge of a function that the learner writes: `test` tries it and returns a hint, or None if all is well."""
+    """A judge of a function that the learner writes: `test` tries it and returns a hint, or None if all is well.
+
+    The learner's function gets copies of what `test` passes it and may change them. What it raises, and a first call
+    that returns nothing, is answered here; `test` sees neither.
+    """
 
     def judge(answer: object) -> Reply:
         if not callable(answer):
             return Reply(False, f"A function is wanted here (its name, without brackets), and this is {_kind(answer)}.")
-
-        def learners(*arguments: object, **keywords: object) -> object:
-            try:
-                return answer(*arguments, **keywords)
-            except Exception as error:
-                raise _LearnersError(f"{type(error).__name__}: {error}") from error
-
         try:
-            hint = test(learners)
-        except _LearnersError as error:  # whatever a learner's function raises is part of the lesson, not a crash
-            return Reply(False, f"Your function stopped with {error}")
-        except Exception:  # the test cannot work with what came back
-            return Reply(False, SOMETHING_ELSE)
-        return Reply(False, hint) if hint else _right(right)
+            hint = test(_guarded(answer))
+        except _Told as told:
+            hint = str(told)
+        return Reply(False, _clip(hint, 400)) if hint else _right(right)
 
     return judge
 
 
-class _LearnersError(Exception):
-    """What a learner's own function raised."""
+class _Told(Exception):
+    """Ends a test of a learner's function with a sentence for the learner."""
+
+
+def _guarded(learners: Callable) -> Callable:
+    calls = itertools.count(1)
+
+    def guarded(*arguments: object, **keywords: object) -> object:
+        arguments, keywords = copy.deepcopy((arguments, keywords))
+        try:
+            result = learners(*arguments, **keywords)
+            if isinstance(result, Iterator):  # the work of a generator is done, and fails, while it is read
+                result = list(itertools.islice(result, MOST_ITEMS))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit() too: it is part of the lesson, and no crash
+            raise _Told(f"Your function stopped with {type(error).__name__}: {_clip(str(error))}") from error
+        if next(calls) == 1 and result is None:
+            raise _Told(NOTHING)
+        return result
+
+    return guarded
 
 
 def _right(text: str) -> Reply:
@@ -202,33 +228,65 @@ def _close(a: float, b: float, tolerance: float) -> bool:
     return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance if b == 0 else 0.0)
 
 
-def _as_numbers(answer: object) -> np.ndarray | None:
-    """Whatever holds numbers as a float64 array; None for what does not."""
-    if isinstance(answer, bool):
-        return None
-    if isinstance(answer, str):
-        # 100,000 is a number; 0,5 might be one or two, so it is none.
-        answer = re.sub(r"(?<=\d)[,_](?=\d{3}(\D|$))", "", answer.strip())
-    if isinstance(answer, Fraction):
-        answer = float(answer)
-    if hasattr(answer, "detach"):  # a tensor that may want a gradient, or lie on a GPU
-        answer = answer.detach().cpu()
+def as_numbers(answer: object) -> np.ndarray | None:
+    """Whatever holds numbers as a float64 array; None for what does not, and for switches and complex numbers."""
     if isinstance(answer, (set, dict)):
         return None
-    if isinstance(answer, (list, tuple)):
-        answer = [item.item() if hasattr(item, "item") and getattr(item, "ndim", 0) == 0 else item for item in answer]
     try:
-        return np.asarray(answer, dtype=float)
-    except (TypeError, ValueError):
+        if isinstance(answer, str):
+            # 100,000 is a number; 0,5 might be one or two, so it is none.
+            answer = re.sub(r"(?<=\d)[,_](?=\d{3}(\D|$))", "", answer.strip())
+        elif hasattr(answer, "detach"):  # a tensor; not all of their kinds are NumPy's as well
+            answer = answer.detach().cpu().to_dense().tolist()
+        elif isinstance(answer, (list, tuple)):
+            answer = [item.tolist() if hasattr(item, "tolist") else item for item in answer]
+        values = np.asarray(answer)
+        if values.dtype.kind in "iufU":
+            return values.astype(float)
+        return (
+            np.array([_as_float(item) for item in values.flat]).reshape(values.shape) if values.dtype == "O" else None
+        )
+    except (TypeError, ValueError, RuntimeError):
         return None
+
+
+def _as_float(item: object) -> float:
+    try:
+        return float(item)  # type: ignore[arg-type]
+    except OverflowError:
+        return math.inf
+
+
+def plain(answer: object) -> list[int | float] | None:
+    """Whatever holds numbers as a list of Python's own, whole ones as int: to compare and to show. None as above."""
+    values = as_numbers(answer)
+    return None if values is None else [int(v) if v.is_integer() else v for v in values.reshape(-1).tolist()]
 
 
 def _kind(answer: object) -> str:
     if callable(answer):
         return "a function"
     if isinstance(answer, str):
-        return f"the text {answer!r}"
-    values = _as_numbers(answer)
+        return f"the text {shown(answer)}"
+    values = as_numbers(answer)
     return (
-        f"{values.size} numbers" if values is not None and values.size != 1 else f"{answer!r} ({type(answer).__name__})"
+        f"{values.size} numbers"
+        if values is not None and values.size != 1
+        else f"{shown(answer)} ({type(answer).__name__})"
     )
+
+
+QUOTES = "\"'"
+
+
+def shown(value: object) -> str:
+    """A value as a sentence can show it, on one line and cut short; a few have no text of their own."""
+    try:
+        return _clip(reprlib.repr(value), 80)
+    except Exception:  # an integer of too many digits, say
+        return f"this {type(value).__name__}"
+
+
+def _clip(text: str, longest: int = 200) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -3,17 +3,16 @@
 import math
 from collections.abc import Callable
 
-from helpers.exercises import Judge, choice, function, number
+from helpers.exercises import SOMETHING_ELSE, Judge, choice, function, number, plain
 
 
 def _judge_batch_sizes(batch_sizes: Callable) -> str | None:
     """Try a learner's `batch_sizes(num_samples, batch_size, drop_last=False)`."""
     sizes = {}
     for case in ((353, 100), (300, 100), (64, 100), (100_000, 1_024)):
-        answer = batch_sizes(*case)
-        if answer is None:
-            return "Your function returns nothing: end it with return."
-        sizes[case] = [int(size) for size in answer]
+        sizes[case] = plain(batch_sizes(*case))
+    if None in sizes.values():
+        return SOMETHING_ELSE
     if sizes[353, 100] == [100, 100, 100]:
         return "You rounded down: of 353 samples, the last 53 are still a batch."
     if sizes[353, 100] == [100, 100, 100, 100]:
@@ -30,7 +29,7 @@ def _judge_batch_sizes(batch_sizes: Callable) -> str | None:
         return f"64 samples in batches of 100 are one batch of 64; you return {sizes[64, 100]}."
     if sizes[100_000, 1_024] != [1_024] * 97 + [672]:
         return "100,000 samples in batches of 1,024 should be 97 batches of 1,024 and one of 672."
-    dropped = [list(batch_sizes(*case, drop_last=True)) for case in ((353, 100), (300, 100), (64, 100))]
+    dropped = [plain(batch_sizes(*case, drop_last=True)) for case in ((353, 100), (300, 100), (64, 100))]
     if dropped[0] == [100, 100, 100, 53]:
         return "With drop_last=True the short batch should be left out, and yours is still there."
     if dropped[1] == [100, 100]:

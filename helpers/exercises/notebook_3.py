@@ -14,8 +14,6 @@ def _judge_predictions(predict: Callable) -> str | None:
     user_bias, movie_bias = torch.randn(4, generator=generator), torch.randn(4, generator=generator)
     dots = (users * movies).sum(1)
     found = predict(3.5, user_bias, movie_bias, users, movies)
-    if found is None:
-        return "Your function returns nothing: end it with return."
     given = torch.as_tensor(found)
     right = 3.5 + user_bias + movie_bias + dots
     if given.shape == right.shape and torch.allclose(given.to(right), right, atol=1e-5):

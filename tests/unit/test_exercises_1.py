@@ -176,9 +176,7 @@ WRONG = {
         "one batch of 64": never_more_than_full,
         "returns nothing": nothing_returned,
         "stopped with TypeError": lambda num_samples: [num_samples],
-        "something else than was asked for": lambda num_samples, batch_size, drop_last=False: (
-            -(-num_samples // batch_size)
-        ),
+        "you return [4]": lambda num_samples, batch_size, drop_last=False: -(-num_samples // batch_size),
         "A function is wanted": [100, 100, 100, 53],
     },
     "1.6": {

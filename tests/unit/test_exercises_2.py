@@ -68,7 +68,7 @@ WRONG = {
         "as many samples as the first": lambda means, sizes: weighted(means, sizes) * sum(sizes) / (3 * sizes[0]),
         "before multiplying": lambda means, sizes: sum(means) / sum(sizes),
         "with the same size": lambda means, sizes: sum(means) * sizes[0] / sum(sizes),
-        "must return the result": lambda means, sizes: None,
+        "returns nothing yet": lambda means, sizes: None,
         "should return one number": lambda means, sizes: means,
         "mean over samples of": lambda means, sizes: means[0],
         "not for tensors": lambda means, sizes: weighted(means, sizes) if isinstance(means, list) else 0.0,
@@ -92,7 +92,7 @@ WRONG = {
             sum(gradient(m) * len(m) for m in micros) / len(micros) / len(micros[0])
         ),
         "number of micro-batches": lambda gradient, micros: sum(gradient(m) * len(m) for m in micros) / len(micros),
-        "must return the result": lambda gradient, micros: None,
+        "returns nothing yet": lambda gradient, micros: None,
         "return one gradient": lambda gradient, micros: 1.0,
         "the result should be": lambda gradient, micros: gradient(micros[0]),
         "stopped with": lambda gradient, micros: gradient(micros),

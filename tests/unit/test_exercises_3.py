@@ -70,8 +70,8 @@ WRONG = {
         (lambda m, bu, bm, u, q: (u * q).sum()): "shape",
         (lambda m, bu, bm, u, q: 2 * (u * q).sum(1)): "numbers are not",
         (lambda m, bu, bm, u, q: u @ q): "RuntimeError",
-        (lambda m, bu, bm, u, q: None): "returns nothing: end it with return",
-        (lambda m, bu, bm, u, q: "three"): "something else than was asked for",
+        (lambda m, bu, bm, u, q: None): "returns nothing yet",
+        (lambda m, bu, bm, u, q: "three"): "other than what was asked for",
     },
     "3.5": {
         150_000: "also has a bias",

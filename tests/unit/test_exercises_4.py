@@ -60,7 +60,7 @@ def test_right_answers(name: str, answer: object) -> None:
         ("4.5", [195_000, 3.12], "Adam"),
         ("4.5", [195_000, 2_340_000], "megabyte"),
         ("4.6", lambda epochs, seconds: None, "return"),
-        ("4.6", lambda epochs, seconds: epochs["validation_loss"], "something else than was asked for"),
+        ("4.6", lambda epochs, seconds: epochs["validation_loss"], "other than what was asked for"),
         ("4.6", lambda epochs, seconds: epochs["validation_loss"].min(), "not ended yet"),
         ("4.6", lambda epochs, seconds: epochs[epochs.seconds <= seconds]["validation_loss"].iloc[-1], "last loss"),
         ("4.6", lambda epochs, seconds: epochs[epochs.seconds <= seconds]["epoch"].max(), "number of an epoch"),

@@ -70,7 +70,7 @@ def test_wrong_answers_are_known_by_name(name, answer, hint):
         (lambda gradients, sizes: gradients[0] * 0, "average to"),
         (lambda gradients, sizes: averaged(gradients[:2], sizes[:2]), "wrong for three"),
         (lambda gradients, sizes: sum(s / sum(sizes) * g for g, s in zip(gradients, sizes, strict=True)), "NaN"),
-        (lambda gradients, sizes: None, "must come out"),
+        (lambda gradients, sizes: None, "returns nothing yet"),
         (lambda gradients, sizes: 1 / 0, "ZeroDivisionError"),
         (0.9, "function"),
     ],
