@@ -14,13 +14,14 @@ from helpers.plots.figures import label_end, log_axis
 from helpers.plots.losses import knob_curves
 from helpers.plots.style import BLUE, CYCLE, GREY, LINES, ORANGE, TRAIN, VALIDATION, ink
 
-READABLE_GAP = 0.055  # of the axis' height, between two names at the ends of lines
+MOST_MARKS = 20  # points of a line that are marked one by one
+READABLE_GAP = 0.075  # of the axis' height, between two names at the ends of lines
 
 
 def validation_curves(
     figure: Figure, curves: Mapping[str, tuple[Sequence, np.ndarray, np.ndarray]]
 ) -> dict[str, float]:
-    """One panel per setting (values, training and validation RMSE), lines named in the first; returns each one's span."""
+    """A panel per setting (values, training and validation RMSE), lines named in the first; returns each one's span."""
     panels = np.atleast_1d(figure.axes)
     for axes, (name, (values, train_rmse, validation_rmse)) in zip(panels, curves.items(), strict=True):
         knob_curves(axes, name, values, train_rmse, validation_rmse)
@@ -88,11 +89,11 @@ def score_by_share(
 def named_lines(axes: Axes, lines: Mapping[str, tuple[Any, Any]], **options: Any) -> None:
     """Several lines (x, y), each with a colour, a stroke and its name at the end."""
     heights = sorted((y[-1], name) for name, (_, y) in lines.items())
-    low, high = options.get("ylim") or (heights[0][0], heights[-1][0])
+    low, high = heights[0][0], max(max(y) for _, y in lines.values())
     places, last = {}, -np.inf
     for height, name in heights:
         last = places[name] = max(height, last + READABLE_GAP * (high - low))
     for (name, (x, y)), colour, line in zip(lines.items(), CYCLE, LINES, strict=False):
-        axes.plot(x, y, color=colour, linestyle=line, marker=".")
+        axes.plot(x, y, color=colour, linestyle=line, marker="." if len(x) < MOST_MARKS else "")
         label_end(axes, x[-1], places[name], name, colour)
     axes.set(**options)
