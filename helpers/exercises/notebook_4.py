@@ -167,11 +167,11 @@ EXERCISES: dict[str, Judge] = {
     "4.2": choice(
         "c",
         {
-            "a": "Look at the runs with 125 ratings again: they differ by as much among themselves.",
-            "b": "A fifth more ratings to train on does help a little, but 125 ratings cannot show it.",
+            "a": "Look at the runs with 100 ratings again: they differ by as much among themselves.",
+            "b": "A fifth more ratings to train on does help a little, but 100 ratings cannot show it.",
             "d": "Overfitting is a gap between training and validation loss, and neither was compared here.",
         },
-        right="A score has an error, and on 125 ratings it is as large as everything that settings can do.",
+        right="A score has an error, and on 100 ratings it is as large as everything that settings can do.",
     ),
     "4.3": function(_try_halving, right="With factor 3 and 27 models every round costs the same."),
     "4.4": choice(

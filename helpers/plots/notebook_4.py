@@ -15,7 +15,7 @@ from helpers.plots.losses import knob_curves
 from helpers.plots.style import BLUE, CYCLE, GREY, LINES, ORANGE, TRAIN, VALIDATION, ink
 
 MOST_MARKS = 20  # points of a line that are marked one by one
-READABLE_GAP = 0.075  # of the axis' height, between two names at the ends of lines
+READABLE_GAP = 0.09  # of the axis' height, between two names at the ends of lines
 
 
 def validation_curves(
@@ -26,15 +26,11 @@ def validation_curves(
     for axes, (name, (values, train_rmse, validation_rmse)) in zip(panels, curves.items(), strict=True):
         knob_curves(axes, name, values, train_rmse, validation_rmse)
     _, (values, train_rmse, validation_rmse) = next(iter(curves.items()))
-    for text, heights, colour, side in (
-        ("training", train_rmse, TRAIN, -1),
-        ("validation", validation_rmse, VALIDATION, 1),
-    ):
-        middle = len(values) // 2
-        panels[0].annotate(
-            text, (middle, heights[middle]), (0, 9 * side), textcoords="offset points", ha="center", va="center",
-            color=ink(colour),
-        )  # fmt: skip
+    middle, named = len(values) // 2, {"textcoords": "offset points", "va": "center"}
+    panels[0].annotate("training", (middle, train_rmse[middle]), (-8, -4), ha="right", color=ink(TRAIN), **named)
+    panels[0].annotate(
+        "validation", (middle, validation_rmse[middle]), (0, 9), ha="center", color=ink(VALIDATION), **named
+    )
     panels[0].set_ylabel("RMSE (stars)")
     return {name: float(np.ptp(validation_rmse)) for name, (_, _, validation_rmse) in curves.items()}
 
@@ -53,7 +49,7 @@ def two_ways_to_look(figure: Figure, grid: Sequence[tuple[float, float]], draws:
         axes.set(
             xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), xticks=[], yticks=[], title=f"{name}: {len(set(x))} values tried"
         )
-        axes.set_xlabel("a setting that matters", labelpad=16)
+        axes.set_xlabel("a setting that matters", labelpad=26)
         axes.set_ylabel("one that does not")
 
 
@@ -79,10 +75,11 @@ def score_by_share(
     """For each share held back: the score with its error, and the RMSE of the same model on a large set apart."""
     axes.errorbar(shares, scores, yerr=errors, color=VALIDATION, marker="o", linestyle="--", capsize=3)
     axes.plot(shares, truth, color=GREY, marker="s")
-    label_end(axes, shares[-1], scores[-1] - 0.006, "  the score,\n  ± its sd", VALIDATION)
+    label_end(axes, shares[-1], scores[-1] - 0.016, "  the score,\n  ± its sd", VALIDATION)
     label_end(axes, shares[-1], truth[-1] + 0.008, "  the same model\n  on others", GREY)
     axes.set(xlabel="share of the ratings held back", ylabel="RMSE (stars)")
     log_axis(axes.xaxis)
+    axes.minorticks_off()
     axes.set_xticks(list(shares), [f"{share:.0%}" for share in shares])
 
 

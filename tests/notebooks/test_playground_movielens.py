@@ -26,12 +26,10 @@ def test_the_notebook_runs_on_movielens_and_its_search_reaches_0_860(movielens) 
     assert "nobody knows the best possible RMSE" in _words(ran, "load-the-data")
     assert _words(ran, "the-playground").startswith("playground(data=MovieLens, ")
     # Settings found by search on validation ratings, trained on the 80 % of seed 42, and once on the other 20 %.
-    tested = re.search(
-        r"test RMSE (0\.\d{3}), trained within 2 seconds; plain defaults (0\.\d{3})", _words(ran, "the-test-once")
-    )
-    assert tested, _words(ran, "the-test-once")
+    tested = re.search(r"test RMSE (0\.\d{3}); plain defaults (0\.\d{3})", _words(ran, "the-test-once"))
     assert float(tested[1]) <= 0.860
-    assert float(tested[2]) == pytest.approx(0.8866, abs=0.004)  # reference.md's measurement
+    assert float(tested[2]) == pytest.approx(0.8866, abs=0.004)  # measured with a plain loop, apart from the course
+    assert float(re.search(r"trained in (\d+\.\d) seconds", _words(ran, "the-test-seconds"))[1]) <= 2
     _the_prose_about_movielens_is_true(ran)
 
 
