@@ -94,7 +94,11 @@ class LiveTraining(Live):
     def opened(self) -> Self:
         """This part, with its first run complete in synchronous mode; otherwise that begins when it is displayed."""
         if self.sync:
-            self.start()
+            try:
+                self.start()
+            except BaseException:
+                self.close()
+                raise
         return self
 
     def start(self) -> None:
