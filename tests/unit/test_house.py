@@ -124,9 +124,6 @@ def test_an_import_that_runs_uphill_or_in_a_ring_is_seen() -> None:
 
 # Waiting for the live track and the search; take a name out as soon as its file is short enough.
 STILL_TOO_LONG = {
-    "helpers/live/part.py",
-    "helpers/live/loss_picture.py",
-    "helpers/live/playground.py",
     "helpers/search.py",
 }
 
