@@ -190,7 +190,9 @@ def check_boxes(notebook: Notebook, live: LivePart, width: int) -> None:
             assert visible["x"] <= box["x"] and box["x"] + box["width"] <= visible["x"] + visible["width"]
 
 
-def start_lab(folder: Path, private: Path, module: str = "jupyterlab") -> tuple[Lab, subprocess.Popen]:
+def start_lab(
+    folder: Path, private: Path, module: str = "jupyterlab", python: str = sys.executable
+) -> tuple[Lab, subprocess.Popen]:
     """Start JupyterLab, or Notebook 7, on a free port over `folder`, with settings and data of its own in `private`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -200,7 +202,7 @@ def start_lab(folder: Path, private: Path, module: str = "jupyterlab") -> tuple[
     environment.pop("EPOCH_SYNC", None)
     token = secrets.token_hex(8)
     command = [
-        sys.executable, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
+        python, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
         f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--expose-app-in-browser",
         f"--LabApp.app_settings_dir={Path(__file__).parents[2] / 'binder/lab'}",
     ]  # fmt: skip

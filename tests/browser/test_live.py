@@ -133,7 +133,7 @@ def test_values_are_read_off_by_mouse_and_by_keys(open_notebook: OpenNotebook) -
     live.wait_until_done()
     live.picture.focus()
     keyboard.press("ArrowDown")  # the earlier run, by its name
-    assert readout.inner_text().startswith("batch size 32: epoch 40")
+    assert readout.inner_text().startswith("batch 32: epoch 40")
 
 
 SIZES = [(1366, 768), (1920, 1080), (700, 900), (390, 844)]

@@ -637,4 +637,4 @@ def test_a_plain_loop_is_a_live_part() -> None:
     live.set(learning_rate=0.001)
     assert live.history.best_validation_loss > best
     [earlier] = live.curves.earlier
-    assert earlier.called(live.curves.run) == "learning rate 0.1"
+    assert earlier.called(live.curves.run) == "rate 0.1"

@@ -272,7 +272,7 @@ def test_a_row_brings_its_curve_forward_and_its_settings_back(play: Playground) 
     assert len(play.runs) == 3 and play.values["learning_rate"] == 0.01  # nothing was trained
     assert play.text != text and play.curves.run.settings["learning rate"] == "0.01"
     names = [curve.called(play.curves.run) for curve in play.curves.earlier]
-    assert names == ["learning rate 0.001", "learning rate 0.1"]
+    assert names == ["rate 0.001", "rate 0.1"]
     assert (
         'data-run="2" class="best shown"' in play.widget.details or 'data-run="2" class="shown"' in play.widget.details
     )
