@@ -3,8 +3,8 @@
 const WHY = `Every epoch shows each sample once, in a new order. When an epoch begins, half an epoch has passed, on average,
   since the samples now shown were last trained on; when it ends, one and a half (the ramps below show this time). The
   longer ago, the more the updates in between have undone of what was learned from a sample, so the losses of the batches
-  climb. Then the next epoch begins, with samples met more recently and once more often: the loss drops. Validation
-  samples are never trained on, so their curve has no stairs.`;
+  climb. Then the next epoch begins, with samples met more recently and once more often: the loss drops. In
+  one fixed order every sample waits exactly one epoch, and the climbing is gone. Validation samples are never trained on, so their curve has no stairs.`;
 const KEYS = {
   updates: "training (update)", training: "training (epoch)", validation: "validation", best: "best epoch",
   floor: "noise floor", earlier: "earlier runs",
