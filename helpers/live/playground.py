@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from helpers.checks import LessonError
+from helpers.checks import LessonError, share
 from helpers.live.controls import Control, float_slider, int_slider, log_slider, menu, powers_of_two
 from helpers.live.curve import Curve
 from helpers.live.curves import Curves
@@ -67,6 +67,7 @@ class Playground(LiveTraining):
     """
 
     KIND = "playground"
+    UNSAID: ClassVar = {"schedule": SCHEDULES["constant"].label}
     BUTTONS: ClassVar = [
         *LiveTraining.BUTTONS,
         ("export", "Export table", "download the table of runs as a CSV file"),
@@ -74,18 +75,20 @@ class Playground(LiveTraining):
         ("settings", "Copy settings", "copy the line of Python that sets the playground to this"),
     ]
 
-    def __init__(self, source: str, values: Mapping[str, Any]) -> None:
+    def __init__(self, source: str, values: Mapping[str, Any], test_size: float = 0.0) -> None:
         check_settings(values)
+        self._test_size = share("test_size", test_size, or_zero=True)
         controls = {name: _starting_at(control, name, values) for name, control in CONTROLS.items()}
         self._source, self._movielens = source, MOVIELENS if source == "embedded" else source
         self._rows: list[dict[str, Any]] = []
-        self._kept: dict[int, tuple] = {}  # of every row: its curve, metric, floor, and what it did in words
+        self._kept: dict[int, tuple] = {}  # of every run: row, curve, metric, floor, and what it did in words
         self._parameters = 0
         self._in_front: int | None = None
         self.experiment: Any = None
         super().__init__(self._start_run, controls, Curves(metric="rmse"))
         self._view.row_pressed = lambda row: self._worker.call(lambda: self.show_run(row))
         self._take_home = TakeHome(self, self._view)
+        self.actions = self._take_home.actions
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -127,8 +130,7 @@ class Playground(LiveTraining):
         """
         if number not in self._kept:
             raise LessonError(f"There is no run {number} in the table: there are {', '.join(map(str, self._kept))}.")
-        curve, metric, floor, text = self._kept[number]
-        row = next(row for row in self._rows if row["run"] == number)
+        row, curve, metric, floor, text = self._kept[number]
         self._worker.drop()
         self.curves.measure(metric, floor)
         self.curves.bring_forward(curve, keep=bool(self._outcome))
@@ -139,26 +141,19 @@ class Playground(LiveTraining):
         finally:
             self._quiet = False
         self._in_front = number
-        self.show_curves()
-        view = self._open_view()
-        view.text = self.chart.text = text
-        view.running, view.progress, view.progress_text = False, 1.0, f"run {number} of the table"
+        self._screen.still(self.curves, text, f"run {number} of the table")
         self._take_home.show()
         self._show_table()
 
     def code(self) -> str:
         """A plain PyTorch program, without helpers, that makes the run of the present settings."""
         values = self.values
-        return program(values, OPTIMIZER_NAMES[values["optimizer"]], SCHEDULE_NAMES[values["schedule"]])
+        names = OPTIMIZER_NAMES[values["optimizer"]], SCHEDULE_NAMES[values["schedule"]]
+        return program(values, *names, self._test_size)
 
     def settings(self) -> str:
         """The line of Python that sets a playground to the present settings."""
-        firsts = {name: control.options[control.start] for name, control in CONTROLS.items()}
-        source = [] if self._source == "embedded" else [repr(self._source)]
-        if source:
-            firsts["data"] = "MovieLens"
-        changed = [f"{name}={value!r}" for name, value in self.values.items() if value != firsts[name]]
-        return f"playground({', '.join(source + changed)})"
+        return settings_line(self.values, self._source, self._test_size)
 
     def csv(self) -> str:
         """The table of runs as a CSV file."""
@@ -173,7 +168,7 @@ class Playground(LiveTraining):
         **settings: Any,
     ) -> Iterator[Progress]:  # fmt: skip
         self._open_view().disabled = {"embedding_dim": NOTHING_TO_EMBED} if data == "diabetes" else {}
-        task = load_task(self.source_of(data), validation_share, seed)
+        task = load_task(self.source_of(data), validation_share, seed, self._test_size)
         self.curves.measure(task.metric, task.floor)
         if task.num_rows is None:
             model = MLP(task.train.inputs.shape[1], seed=seed)
@@ -192,26 +187,17 @@ class Playground(LiveTraining):
         return curve
 
     def _finished(self, run: Run) -> None:
-        history, metric = run.history, self.curves.metric
-        best, epochs = history.best_validation_loss, history.epochs
-        last = epochs["validation_loss"].iloc[-1] if len(epochs) else None
-        number = (self._rows[-1]["run"] if self._rows else 0) + 1
-        self._rows.append(
-            {
-                "run": number,
-                **run.values,
-                "best_loss": None if best is None else float(in_metric(best, metric)),
-                "best_epoch": history.best_epoch,
-                "last_loss": None if last is None else float(in_metric(last, metric)),
-                "updates": history.last.update if history.last else 0,
-                "parameters": self._parameters,
-                "memory": training_bytes(self._parameters, OPTIMIZER_NAMES[run.values["optimizer"]]) / 1e6,
-                "seconds": run.seconds,
-                "outcome": run.outcome,
-            }
+        number, metric = (self._rows[-1]["run"] if self._rows else 0) + 1, self.curves.metric
+        memory = training_bytes(self._parameters, OPTIMIZER_NAMES[run.values["optimizer"]]) / 1e6
+        self._rows.append(as_row(number, run, metric) | {"parameters": self._parameters, "memory": memory})
+        curve, floor = self.curves.run, self.curves.floor
+        self._kept[number] = (
+            self._rows[-1],
+            curve.compact(),
+            metric,
+            floor,
+            sentence(curve, metric, run.outcome),
         )
-        run_curve, floor = self.curves.run, self.curves.floor
-        self._kept[number] = run_curve.compact(), metric, floor, sentence(run_curve, metric, run.outcome)
         self._in_front = number
         self._show_table()
         super()._finished(run)
@@ -223,25 +209,15 @@ class Playground(LiveTraining):
         best = best_runs(self._rows)
         self._open_view().details = as_html(rows, LABELS, best, CAPTION, self._in_front) if rows else ""
 
-    def _press(self, button: str) -> None:
-        if button in self._take_home.actions:
-            self._worker.call(self._take_home.actions[button])
-        else:
-            super()._press(button)
 
-    def _written(self) -> dict[str, Any]:
-        """The settings as `repr` names them: a schedule only where there is one."""
-        constant = SCHEDULES["constant"].label
-        return {name: value for name, value in self._run_values.items() if (name, value) != ("schedule", constant)}
-
-
-def playground(source: str | os.PathLike = "embedded", **values: Any) -> Playground:
+def playground(source: str | os.PathLike = "embedded", *, test_size: float = 0.0, **values: Any) -> Playground:
     """Every setting of a run as a control, the loss curve that follows them, and a table of all runs.
 
     Args:
         source: where the ratings come from, as for `load_ratings`. "embedded" leaves the menu's MovieLens to
             ml-latest-small; a MovieLens name or a path takes its place, and the playground starts with it. "diabetes"
             starts with the patients.
+        test_size: the share of the ratings that no run may see: the validation part of `split(ratings, test_size)`.
         values: what controls are set to at first, by name, such as `learning_rate=0.01`.
 
     Raises:
@@ -249,9 +225,37 @@ def playground(source: str | os.PathLike = "embedded", **values: Any) -> Playgro
     """
     source = os.fspath(source)
     if source == "diabetes":  # a choice of the menu, as "embedded" is, and no source of ratings
-        return Playground("embedded", {"data": "diabetes"} | values).opened()
+        return Playground("embedded", {"data": "diabetes"} | values, test_size).opened()
     first = {} if source == "embedded" else {"data": "MovieLens"}
-    return Playground(source, first | values).opened()
+    return Playground(source, first | values, test_size).opened()
+
+
+def as_row(number: int, run: Run, metric: str) -> dict[str, Any]:
+    """What the table says of a run."""
+    history = run.history
+    best, epochs = history.best_validation_loss, history.epochs
+    last = epochs["validation_loss"].iloc[-1] if len(epochs) else None
+    return {
+        "run": number,
+        **run.values,
+        "best_loss": None if best is None else float(in_metric(best, metric)),
+        "best_epoch": history.best_epoch,
+        "last_loss": None if last is None else float(in_metric(last, metric)),
+        "updates": history.last.update if history.last else 0,
+        "seconds": run.seconds,
+        "outcome": run.outcome,
+    }
+
+
+def settings_line(values: Mapping[str, Any], source: str, test_size: float = 0.0) -> str:
+    """The call that makes a playground with these values."""
+    firsts = {name: control.options[control.start] for name, control in CONTROLS.items()}
+    given = [] if source == "embedded" else [repr(source)]
+    if given:
+        firsts["data"] = "MovieLens"
+    changed = [f"{name}={value!r}" for name, value in values.items() if value != firsts[name]]
+    held_back = [f"test_size={test_size!r}"] if test_size else []
+    return f"playground({', '.join(given + held_back + changed)})"
 
 
 def check_settings(values: Mapping[str, Any]) -> None:
