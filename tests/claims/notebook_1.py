@@ -51,7 +51,7 @@ def after_20_epochs(seed: int, order: Tensor | None) -> float:
     """Validation loss after 20 epochs: samples in this order every time, or (None) in a new one for each epoch."""
     train_set, validation_set = two_parts(seed)
     shuffle, samples = order is None, train_set if order is None else pick(train_set, order)
-    config = Config(20, batch_size=16, learning_rate=0.01, optimizer="sgd", shuffle=shuffle, seed=seed)
+    config = Config(num_epochs=20, batch_size=16, learning_rate=0.01, optimizer="sgd", shuffle=shuffle, seed=seed)
     model = network(seed)
     for _ in train(model, samples, None, config):
         pass
@@ -115,7 +115,7 @@ def first_arrival(seed: int, batch_size: int, every: int, most_epochs: int) -> t
     train_set, validation_set = two_parts(seed)
     goal = 1.05 * least_squares(train_set, validation_set)
     model = network(seed)
-    config = Config(most_epochs, batch_size=batch_size, learning_rate=0.01, optimizer="sgd", seed=seed)
+    config = Config(num_epochs=most_epochs, batch_size=batch_size, learning_rate=0.01, optimizer="sgd", seed=seed)
     for progress in train(model, train_set, None, config):
         if progress.update % every == 0 and evaluate(model, validation_set) <= goal:
             return progress.update, progress.samples_seen
@@ -163,7 +163,13 @@ def updates_to_goals(seed: int, num_samples: int) -> tuple[int, int]:
     line, average = least_squares(train_set, validation_set), float(validation_set.targets.square().mean())
     easy, hard = line + 0.4 * (average - line), 1.05 * line
     chosen = torch.randperm(353, generator=torch.Generator().manual_seed(seed))[:num_samples]
-    config = Config(MOST_UPDATES // per_epoch(num_samples), 16, learning_rate=0.003, optimizer="sgd", seed=seed)
+    config = Config(
+        num_epochs=MOST_UPDATES // per_epoch(num_samples),
+        batch_size=16,
+        learning_rate=0.003,
+        optimizer="sgd",
+        seed=seed,
+    )
     model, arrival = network(seed), {easy: MOST_UPDATES, hard: MOST_UPDATES}
     for progress in train(model, pick(train_set, chosen), None, config):
         if progress.update % 3 == 0:
@@ -227,7 +233,7 @@ def more_than_a_few(seed: int) -> tuple[bool, float]:
 
 def best_epoch(seed: int, other_seed: int) -> int:
     """The epoch with the lowest validation loss, followed by 100 without a lower one; split by `seed`."""
-    run = train(network(other_seed), *two_parts(seed), Config(1_000, batch_size=64, seed=other_seed))
+    run = train(network(other_seed), *two_parts(seed), Config(num_epochs=1_000, batch_size=64, seed=other_seed))
     return History.of(early_stopping(run, patience=100)).best_epoch
 
 
@@ -254,7 +260,7 @@ def best_epoch_again(seed: int) -> tuple[bool, float]:
 def closer_every_time(seed: int) -> tuple[bool, float]:
     train_set, _ = two_parts(seed)
     model, errors = network(seed), {}
-    for progress in train(model, train_set, None, Config(10, batch_size=64, seed=seed)):
+    for progress in train(model, train_set, None, Config(num_epochs=10, batch_size=64, seed=seed)):
         if progress.epoch_ended:
             errors[progress.epoch] = (predict(model, train_set.inputs) - train_set.targets).abs()
     closer = ((errors[5] < errors[1]) & (errors[10] < errors[5])).double().mean()
@@ -266,7 +272,9 @@ def a_long_run(seed: int) -> tuple[dict[int, Tensor], float]:
     train_set, validation_set, third = three_parts(seed)
     model, errors = network(seed), {}
     best = BestWeights(model)
-    for progress in best.watch(train(model, train_set, validation_set, Config(1_000, batch_size=64, seed=seed))):
+    for progress in best.watch(
+        train(model, train_set, validation_set, Config(num_epochs=1_000, batch_size=64, seed=seed))
+    ):
         if progress.epoch_ended and progress.epoch in (100, 1_000):
             errors[progress.epoch] = (predict(model, third.inputs) - third.targets).square()
     best.restore()
@@ -327,7 +335,7 @@ def patience(seed: int) -> tuple[bool, float]:
     for wait in (20, 1):
         model = network(seed)
         best = BestWeights(model)
-        run = best.watch(train(model, train_set, validation_set, Config(600, batch_size=64, seed=seed)))
+        run = best.watch(train(model, train_set, validation_set, Config(num_epochs=600, batch_size=64, seed=seed)))
         for _ in early_stopping(run, patience=wait):
             pass
         best.restore()
@@ -341,7 +349,7 @@ def patience(seed: int) -> tuple[bool, float]:
 def epochs_to_fit(seed: int, hidden: int, learning_rate: float) -> int:
     """Epochs, of at most 60, to a reported training loss of 0.55; 60 where it never comes."""
     train_set, _ = two_parts(seed)
-    config = Config(60, batch_size=32, learning_rate=learning_rate, optimizer="sgd", seed=seed)
+    config = Config(num_epochs=60, batch_size=32, learning_rate=learning_rate, optimizer="sgd", seed=seed)
     for progress in train(network(seed, hidden), train_set, None, config):
         if progress.epoch_ended and progress.train_loss <= 0.55:
             return progress.epoch
@@ -380,7 +388,7 @@ def after_one_epoch(seed: int) -> tuple[float, float, float]:
     """Training loss as reported, training loss measured at the end of the epoch, validation loss."""
     train_set, validation_set = two_parts(seed)
     model = network(seed)
-    config = Config(1, batch_size=32, learning_rate=0.01, optimizer="sgd", seed=seed)
+    config = Config(num_epochs=1, batch_size=32, learning_rate=0.01, optimizer="sgd", seed=seed)
     row = History.of(train(model, train_set, validation_set, config)).epochs.iloc[-1]
     return row.train_loss, evaluate(model, train_set), row.validation_loss
 
@@ -436,9 +444,8 @@ def judged_by_the_third(seed: int, scales: Tensor) -> dict[str, float]:
         for learning_rate in rates:
             model = network(seed)
             best = BestWeights(model)
-            for _ in best.watch(
-                train(model, train_set, validation_set, Config(30, 32, learning_rate, optimizer, seed=seed))
-            ):
+            config = Config(num_epochs=30, batch_size=32, learning_rate=learning_rate, optimizer=optimizer, seed=seed)
+            for _ in best.watch(train(model, train_set, validation_set, config)):
                 pass
             if best.epoch is not None:
                 best.restore()
