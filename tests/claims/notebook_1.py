@@ -73,8 +73,8 @@ def sorted_order(seed: int) -> tuple[bool, float]:
 
 @claim(
     "1.fixed-order",
-    "One random order, drawn once and kept, does no harm in 20 epochs: the validation loss stays within 0.05 of that "
-    "with a new order for each epoch, or below it.",
+    "One random order, drawn once and kept, does little harm in 20 epochs: the validation loss ends at most 0.05 above "
+    "that with a new order for each epoch.",
     unit="validation loss",
     on=DIABETES,
     smaller_is_better=True,
@@ -144,8 +144,7 @@ def fewest_samples(seed: int) -> tuple[bool, float]:
     "Counted in updates, the full batch reaches the same goal before B = 1 and B = 16, or with them.",
     unit="times as many updates for B = 1",
     on=DIABETES,
-    instead="Averaging over a handful is nearly as good as averaging over everybody: B = 16 is often first, and B = 1 "
-    "mostly needs the most updates, but not always.",
+    instead="None of the three wins: each of them is first in some runs, B = 1 in four of these ten.",
 )
 def fewest_updates(seed: int) -> tuple[bool, float]:
     updates = {batch_size: arrival[0] for batch_size, arrival in arrivals(seed).items()}
@@ -420,7 +419,7 @@ def validation_below_training(seed: int) -> tuple[bool, float]:
     "Measured at the same moment, after the first epoch, the training loss is lower than the validation loss.",
     unit="loss",
     on=DIABETES,
-    instead="After one epoch a model has hardly fitted anybody in particular: the luck of the split decides.",
+    instead="After one epoch a model has hardly fitted anybody in particular: which is lower depends on the split.",
 )
 def same_moment(seed: int) -> tuple[bool, float]:
     _, measured, validation = after_one_epoch(seed)
@@ -483,7 +482,9 @@ def optimisers_stretched(seed: int) -> tuple[bool, float]:
 
 SOURCES = [
     Source(
-        "An epoch is one complete pass over the training set.", "holds", "it is the definition; notebook 1 counts it."
+        "An epoch is one complete pass over the training set.",
+        "holds",
+        "it is the definition; notebook 1 counts it out.",
     ),
     Source(
         "100,000 samples in batches of 1,024 make about 98 batches, the last one smaller.",
@@ -508,31 +509,33 @@ SOURCES = [
     Source(
         "Training usually takes more than a few epochs.",
         "holds",
-        "on this small set the best comes after tens of epochs; where an epoch has many more updates, fewer will do.",
+        "on this small set the best came after more than 10 in every run; an epoch of a large set has more updates.",
         "1.more-than-a-few",
     ),
     Source(
         "One prediction comes closer to the truth with every epoch (3.0, 3.7, 3.9 of 4.0).",
         "holds when it is said of the mean",
-        "a little more than half of the people come closer each time from epoch 1 to 5 to 10; the others do not.",
+        "the training loss, a mean, falls from epoch 1 to 5 to 10; but only about half of the people come closer both "
+        "times.",
         "1.closer-every-time",
     ),
     Source(
         "In the first epoch the training loss is slightly above the validation loss (2.5000 against 2.4800).",
         "holds",
-        "the reported loss is an average over an epoch of learning, and so it comes late.",
+        "the reported loss is an average over an epoch of learning, and so it comes late; chance in the split adds to "
+        "it, or takes away.",
         "1.validation-below-training",
     ),
     Source(
         "Larger data sets need fewer epochs.",
         "holds when the goal is easy",
-        "the number of updates stays about the same; for a hard goal, small sets need more updates or never arrive.",
+        "the number of updates stays about the same; for a hard goal, small sets mostly need more or never arrive.",
         "1.more-data-fewer-epochs",
     ),
     Source(
         "More complex models need more epochs, simple ones converge faster.",
         "does not hold here",
-        "with one learning rate the larger network needs fewer epochs; with its own rate for each, no more.",
+        "with one learning rate for both, the larger network needs fewer epochs; with a rate of its own, no more.",
         "1.larger-more-epochs",
     ),
     Source(
@@ -549,10 +552,9 @@ SOURCES = [
     ),
     Source(
         "Early stopping prevents overfitting.",
-        "holds when there is a third data set to say so",
-        "it ends a run before the loss climbs far; a patience of 20 was no better than one of 1 on data that chose "
-        "nothing.",
-        "1.patience",
+        "holds when the best weights are brought back",
+        "on data that chose nothing they beat those after 1,000 epochs; a longer patience made no clear difference.",
+        "1.going-back-pays",
     ),
     Source(
         "The epoch with the lowest validation loss helps to determine the optimal number of epochs (5,000 epochs of "
@@ -580,8 +582,8 @@ SOURCES = [
     Source(
         "The update uses gradient descent, Adam or RMSprop.",
         "holds when the learning rate fits",
-        "on standardised inputs the choice hardly matters once each has its own rate; on stretched ones it does a bit, "
-        "on average.",
+        "on standardised inputs the choice hardly matters once each has its own rate; on stretched ones a little, on "
+        "average.",
         "1.optimisers-stretched",
     ),
 ]
