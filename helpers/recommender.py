@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from textwrap import shorten
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from helpers.checks import LessonError, is_whole, positive_int, positive_number
 from helpers.data import Ratings, Truth
+from helpers.data.embedded import BASE_LEVEL, LEVELS, level_chances
 from helpers.models import CollaborativeFilter
 
 # ---------------------------------------------------------------------------------------- recommending
@@ -32,17 +34,34 @@ def scores_for(model: CollaborativeFilter, user: int) -> Tensor:
     return model(torch.stack([torch.full_like(movies, user), movies], dim=1))
 
 
-def top(scores: Tensor, n: int = 5, exclude: Iterable[int] = ()) -> list[int]:
+def top(scores: Tensor, n: int = 5, exclude: Iterable[int] | Iterable[bool] = ()) -> list[int]:
     """The row numbers of the n highest scores, highest first, without those in `exclude` (films seen already).
 
-    Fewer where fewer are left; a score that is no finite number is left out.
+    exclude: row numbers, or a mask with one True or False for every row. Fewer than n come back where fewer are left;
+    a score that is not a finite number is left out. Raises `LessonError` for a row that is not there.
     """
     positive_int("n", n)
     scores = scores.detach().clone() if scores.is_floating_point() else scores.double()
-    scores[torch.as_tensor(list(exclude), dtype=torch.int64)] = -torch.inf
+    scores[_left_out(exclude, len(scores))] = -torch.inf
     scores[~torch.isfinite(scores)] = -torch.inf  # NaN would be the highest of all
     n = min(n, int(torch.isfinite(scores).sum()))
     return scores.topk(n).indices.tolist()
+
+
+def _left_out(exclude: Iterable[int] | Iterable[bool], num_rows: int) -> Tensor:
+    """Row numbers or a mask, as a mask of all rows."""
+    given = exclude.tolist() if hasattr(exclude, "tolist") else exclude
+    rows = [_plain(row) for row in given] if isinstance(given, Iterable) else [given]
+    if len(rows) == num_rows and all(isinstance(row, bool) for row in rows):
+        return torch.tensor(rows)
+    if not all(_is_row(row, num_rows) for row in rows):
+        raise LessonError(
+            f"What is left out is a list of row numbers from 0 to {num_rows - 1}, or one True or False for each of the "
+            f"{num_rows} rows; you gave {shorten(repr(exclude), 60)}."
+        )
+    mask = torch.zeros(num_rows, dtype=torch.bool)
+    mask[torch.tensor(rows, dtype=torch.int64)] = True
+    return mask
 
 
 def similarity(vectors: Tensor, vector: Tensor) -> Tensor:
@@ -50,10 +69,12 @@ def similarity(vectors: Tensor, vector: Tensor) -> Tensor:
     return torch.nn.functional.cosine_similarity(vectors, vector.unsqueeze(0), dim=1)
 
 
-def similar(vectors: Tensor, movie: int, n: int = 5, exclude: Iterable[int] = ()) -> list[int]:
-    """The n movies whose vectors point most nearly where this movie's vector does, the movie itself left out."""
+def similar(vectors: Tensor, movie: int, n: int = 5, exclude: Iterable[int] | Iterable[bool] = ()) -> list[int]:
+    """The n movies whose vectors point most nearly where this movie's does, itself and those in `exclude` left out."""
     movie = _row("movie", movie, len(vectors))
-    return top(similarity(vectors, vectors[movie]), n, [movie, *exclude])
+    left_out = _left_out(exclude, len(vectors))
+    left_out[movie] = True
+    return top(similarity(vectors, vectors[movie]), n, left_out)
 
 
 def _row(kind: str, row: object, num_rows: int) -> int:
@@ -70,8 +91,8 @@ def _is_row(row: object, num_rows: int) -> bool:
 
 
 def _plain(value: object) -> object:
-    """The number in a tensor or array of one; anything else as it is."""
-    return value.item() if isinstance(value, Tensor | np.ndarray) and value.ndim == 0 else value
+    """A single number of NumPy or PyTorch as Python's own; anything else as it is."""
+    return value.item() if isinstance(value, Tensor | np.ndarray | np.generic) and value.ndim == 0 else value
 
 
 # ---------------------------------------------------------------------------------------- a newcomer
@@ -96,36 +117,38 @@ class Newcomer:
 
 
 @torch.no_grad()
-def fold_in(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[float], weight_decay: float) -> Newcomer:
+def fold_in(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[float], penalty: float) -> Newcomer:
     """The bias and vector that fit a new user's ratings best while every movie stays as it is.
 
-    The user's part of the training objective, n ratings with the penalty of `CollaborativeFilter` on each,
+    The lowest point of
 
-        sum_i (y_i - bias - vector · q_i)^2 + n · weight_decay · (bias^2 + |vector|^2)
+        sum_i (y_i - bias - vector · q_i)^2 + penalty · (bias^2 + |vector|^2)
 
-    with y_i = stars_i - mean - movie bias_i, is a ridge regression: its lowest point is found by solving, not training.
-    Koren, Bell & Volinsky (2009), "Matrix factorization techniques for recommender systems", alternating least squares.
+    with y_i = stars_i - mean - movie bias_i: a ridge regression, solved rather than trained. With penalty = n · weight
+    decay for n ratings it is the user's part of the training objective, one step of the alternating least squares in
+    Koren, Bell & Volinsky (2009), "Matrix factorization techniques for recommender systems". A fixed penalty (about 2
+    on ratings in stars) trusts a few ratings less than many, and predicts better.
 
     Args:
         movies: row numbers of the n rated movies, each once. stars: their ratings.
-        weight_decay: as in training.
+        penalty: what the squared length of the new row costs, in stars².
 
     Raises:
         LessonError: without ratings, for unequal lengths, a movie rated twice or unknown, stars that are no number, a
-            weight decay that is not above zero (a few ratings cannot settle that many numbers), or a model without
-            biases or vectors or with a rating range.
+            penalty that is not above zero (a few ratings cannot settle that many numbers), or a model without biases
+            or vectors or with a rating range.
     """
-    positive_number("weight_decay", weight_decay)
+    positive_number("penalty", penalty)
     # Tensors of one number are never equal in a set: numbers are.
     movies, stars = [_plain(movie) for movie in movies], [_plain(star) for star in stars]
     _check_foldable(model, movies, stars)
     vectors, movie_bias = model.movie_embedding.weight, model.movie_bias.weight.squeeze(1)
     ones = torch.ones_like(movie_bias).unsqueeze(1)  # what the bias multiplies
     everything = torch.cat([ones, vectors], dim=1)  # (movies, 1 + d)
-    rows = torch.as_tensor(movies, device=vectors.device)
+    rows = torch.tensor(movies, dtype=torch.int64, device=vectors.device)
     rated, given = everything[rows], torch.as_tensor(stars, dtype=vectors.dtype).to(vectors.device)
     left_over = given - model.mean - movie_bias[rows]
-    gram = rated.T @ rated + len(rows) * weight_decay * torch.eye(rated.shape[1]).to(vectors)
+    gram = rated.T @ rated + penalty * torch.eye(rated.shape[1]).to(vectors)
     solver = torch.linalg.solve(gram, rated.T)  # (1 + d, n): how the row answers to each rating
     row = solver @ left_over
     reasons = everything @ solver * left_over
@@ -161,6 +184,12 @@ def strongest_reason(newcomer: Newcomer, movie: int, titles: Sequence[str], leas
 
 
 # ---------------------------------------------------------------------------------------- what the vectors know
+
+
+def true_stars(truth: Truth) -> np.ndarray:
+    """What each user would give each movie on average, drift aside, in stars: (users, movies). An oracle's scores."""
+    leaning = BASE_LEVEL + truth.user_bias[:, None] + truth.movie_bias + truth.user_tastes @ truth.movie_tastes.T
+    return np.stack([level_chances(row) @ LEVELS for row in leaning])
 
 
 def genre_table(ratings: Ratings, least: int = 1) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from helpers.exercises import SOMETHING_ELSE, Judge, choice, function, number, plain
+from helpers.exercises import SOMETHING_ELSE, Judge, choice, function, number, numbers, plain
 
 
 def _judge_batch_sizes(batch_sizes: Callable) -> str | None:
@@ -66,11 +66,19 @@ def _never_reset(losses: list[float], patience: int) -> int:
     return len(losses)
 
 
+def _compared_with_patience_ago(losses: list[float], patience: int) -> int:
+    for epoch in range(patience + 1, len(losses) + 1):
+        if losses[epoch - 1] >= losses[epoch - 1 - patience]:
+            return epoch
+    return len(losses)
+
+
 STOPS: tuple[tuple[list[float], int], ...] = (
     ([5, 4, 4.5, 4.2, 3, 3.1, 3.2], 2),
     ([5, 4, 4.5, 3.9, 4.1, 3.5, 3.6, 3.7, 3.8], 2),
     ([3, 3.2, 2.9, 2.8], 1),
     ([4, 3, 2, 1], 3),
+    ([5, 4, 3, 6, 2.5], 2),
     ([2, 2, 2, 2], 2),
 )
 
@@ -92,13 +100,71 @@ def _judge_stop_epoch(stop_epoch: Callable) -> str | None:
         return "You compare each loss with the one before it. Compare it with the best so far: after 4, 4.2 is no best."
     if answers == [_never_reset(*stop) for stop in STOPS]:
         return "You never start counting afresh: after a new best, the whole patience is there again."
-    if answers[:4] == right[:4]:
+    if answers == [_compared_with_patience_ago(*stop) for stop in STOPS]:
+        return "You compare with one earlier epoch. In [5, 4, 3, 6, 2.5] the 6 is only one epoch without a new best."
+    if answers[:-1] == right[:-1]:
         return "An equal loss is no new best: [2, 2, 2, 2] with patience 2 stops after epoch 3. Compare with <, not <=."
     wrong = next(place for place, answer in enumerate(answers) if answer != right[place])
     losses, patience = STOPS[wrong]
     return (
         f"For {losses} and patience {patience} you return {answers[wrong]}; training stops after epoch {right[wrong]}."
     )
+
+
+# Batch size -> (updates, samples seen, validation loss) at every look; the last race has a run that never arrives.
+RACES = (
+    {1: [(10, 10, 0.9), (20, 20, 0.6), (30, 30, 0.46)], 16: [(5, 80, 0.7), (10, 160, 0.4)], 353: [(5, 1_765, 0.45)]},
+    {8: [(4, 32, 0.46), (8, 64, 0.55)], 64: [(2, 128, 0.6), (6, 384, 0.47), (8, 512, 0.3)]},
+    {2: [(10, 20, 0.45), (90, 180, 0.5)], 32: [(12, 384, 0.4)]},
+    {32: [(1, 32, 0.6), (2, 64, 0.5)], 4: [(10, 40, 0.6), (20, 80, 0.47)], 128: [(2, 256, 0.5), (3, 384, 0.46)]},
+)
+GOAL = 0.47
+AXES = ("updates", "samples")
+
+
+def _winner(races: dict, axis: str, reached: Callable[[list], tuple] | None = None) -> int:
+    """The batch size that arrives first; `reached` says which look of a run counts as its arrival."""
+    first = reached or (lambda run: next((look for look in run if look[2] <= GOAL), (math.inf, math.inf)))
+    return min(races, key=lambda batch_size: first(races[batch_size])[AXES.index(axis)])
+
+
+def _judge_winner(winner: Callable) -> str | None:
+    """Try a learner's `winner(runs, goal, axis)` on races whose winners differ between the axes."""
+    cases = [(race, axis) for race in RACES for axis in AXES]
+    answers = []
+    for race, axis in cases:
+        answers.append(winner({batch_size: list(run) for batch_size, run in race.items()}, GOAL, axis))
+    if None in answers:
+        return "Your function returns nothing: end it with return and a batch size."
+    right = [_winner(*case) for case in cases]
+    if answers == right:
+        return None
+    never = (math.inf, math.inf)
+    mistakes = (
+        (
+            lambda run: min(run, key=lambda look: look[2]),
+            "You look for the lowest loss of each run. The first look at or below the goal counts, not the best.",
+        ),
+        (
+            lambda run: run[-1] if run[-1][2] <= GOAL else never,
+            "You look only at the end of each run. A run may reach the goal and rise again: take its first look there.",
+        ),
+        (
+            lambda run: next((look for look in run if look[2] < GOAL), never),
+            "A loss equal to the goal has reached it: compare with <=, not <.",
+        ),
+        (lambda run: run[-1], "You count how long each run took, whether or not it reached the goal."),
+    )
+    for reached, hint in mistakes:
+        if answers == [_winner(race, axis, reached) for race, axis in cases]:
+            return hint
+    if answers == [_winner(race, "updates") for race, _ in cases]:
+        return "You count updates on both axes. With axis 'samples' it is the samples seen that are counted."
+    if answers == [_winner(race, "samples") for race, _ in cases]:
+        return "You count samples on both axes. With axis 'updates' it is the updates that are counted."
+    wrong = next(place for place, answer in enumerate(answers) if answer != right[place])
+    race, axis = cases[wrong]
+    return f"For the runs {race}, the goal {GOAL} and {axis!r} you return {answers[wrong]!r}; first is {right[wrong]}."
 
 
 EXERCISES: dict[str, Judge] = {
@@ -115,45 +181,24 @@ EXERCISES: dict[str, Judge] = {
         right="eight batches per epoch, the last with 3 people, times four.",
         tolerance=1e-4,
     ),
-    "1.2": number(
-        3,
-        {
-            50: "It would be full only if 50 divided 353.",
-            0: "Seven full batches are 350 people, so some are left. 0 would mean that 50 divides 353.",
-            8: "That is the number of batches. How many samples are in the eighth?",
-            7: "That is the number of full batches. How many samples are left after them?",
-            47: "That is how many are missing to fill it. How many are there?",
-            0.06: "That is how full it is, as a share. Times 50, that is how many samples?",
-        },
-        right="353 - 7 × 50 = 3, and they get a whole update.",
-    ),
-    "1.3": number(
-        980,
-        {
-            970: "You rounded down: the last 672 samples are still a batch, in each of the 10 epochs.",
-            976.5625: "That is the bare quotient times 10. Round up for each epoch first.",
-            977: "You rounded up once, at the end. Each epoch has its own short batch: round up first, then multiply.",
-            976: "You rounded down at the very end. Each epoch has a short batch: round up first, then multiply.",
-            98: "That is one epoch. There are 10 of them.",
-            9800: "You multiplied by the epochs twice.",
-            1_000_000: "That is how many samples the model sees. An update takes 1,024 of them.",
-        },
-        right="98 per epoch, times 10.",
+    "1.2": function(_judge_batch_sizes, right="Full batches, and what is left over, if anything is."),
+    "1.3": numbers(
+        [2_940, 48],
+        [
+            ([2_940, 64], "The updates are right. 64 would be right if 64 divided N: how many samples are left over?"),
+            ([2_940, 16], "The updates are right. 16 are missing to fill the last batch: how many are in it?"),
+            ([48, 2_940], "The right numbers, in the other order: updates first."),
+            ([1_470, 48], "That is where the log ends, after five epochs. The run has ten."),
+            ([2_937.5, 48], "That is the bare quotient times 10: an epoch has a whole number of batches."),
+            ([2_930, 48], "You rounded down: the short batch is an update, too, in each of the ten epochs."),
+            ([294, 48], "That is one epoch, and there are ten."),
+            ([188_000, 48], "That is how many samples the run will see. An update takes up to 64 of them."),
+        ],
+        right="18,800 samples make 293 full batches and one of 48: 294 updates an epoch.",
+        otherwise="Not those numbers yet. How many samples, and how many iterations, has one epoch?",
+        tolerance=1e-4,
     ),
     "1.4": number(
-        993_280,
-        {
-            1_000_000: "That is everybody, 10 times. With drop_last the last 672 of each epoch are not seen.",
-            99_328: "That is one epoch. There are 10 of them.",
-            999_328: "You took the 672 off once. They are left out of each of the 10 epochs.",
-            6_720: "That is how many are left out. How many are seen?",
-            970: "That is the number of updates. Each of them sees 1,024 samples.",
-            1_003_520: "That is 98 full batches an epoch. With drop_last there are 97.",
-        },
-        right="97 × 1,024 × 10: a little less than 10 times everybody.",
-    ),
-    "1.5": function(_judge_batch_sizes, right="Full batches, and what is left over, if anything is."),
-    "1.6": number(
         400,
         {
             200: "So the name max_iter suggests, but scikit-learn counts epochs with it. How many batches has each?",
@@ -164,29 +209,24 @@ EXERCISES: dict[str, Judge] = {
         },
         right="200 epochs, each with two batches: 200 and 153 samples.",
     ),
-    "1.7": choice(
-        "b",
-        {
-            "a": "That would be B = 1. In a batch, the losses of all samples are averaged, and there is one update.",
-            "c": "In the next epoch every sample comes again. This is where the crisps stop being a good picture.",
-        },
-        right="one average, one update.",
+    "1.5": function(
+        _judge_winner, right="The first look at or below the goal, counted on the axis that was asked for."
     ),
-    "1.8": number(
-        1.6,
-        {
-            0.1: "That is the ratio of the updates. Each update now looks at more samples: 1,024 instead of 64.",
-            10: "That would be the ratio of updates, upside down. How many samples does each update look at?",
-            16: "That is the ratio of the batch sizes. It also made fewer updates: a tenth.",
-            0.625: "Upside down: that is the old run's samples over the new run's.",
-            160: "Fewer updates means fewer samples: divide 16 by 10 instead of multiplying.",
-        },
-        right="a tenth of the updates, 16 times the samples in each: 1.6 times the work.",
-    ),
-    "1.9": function(
+    "1.6": function(
         _judge_stop_epoch, right="Compare with the best so far, wait, and start afresh after each new best."
     ),
-    "1.10": choice(
+    "1.7": choice(
+        "d",
+        {
+            "a": "Three parts that share nobody are how it should be.",
+            "b": "Mean and spread come from the training part alone, so they tell nothing about the other two.",
+            "c": "To say when to stop is what the validation part is for.",
+            "e": "To choose the lowest loss is fine. Ask on which people these losses were measured.",
+            "f": "The sentence is untrue, but because of an earlier line: which one let these people choose?",
+        },
+        right="the people who should choose nothing chose the size. Measure these losses on the validation part.",
+    ),
+    "1.8": choice(
         "b",
         {
             "a": "A leak would stay when you measure again. Here the training loss drops below the validation loss.",

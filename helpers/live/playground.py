@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from helpers.checks import LessonError
+from helpers.checks import LessonError, share
 from helpers.live.controls import Control, float_slider, int_slider, log_slider, menu, powers_of_two
 from helpers.live.curve import Curve
 from helpers.live.curves import Curves
@@ -74,8 +74,9 @@ class Playground(LiveTraining):
         ("settings", "Copy settings", "copy the line of Python that sets the playground to this"),
     ]
 
-    def __init__(self, source: str, values: Mapping[str, Any]) -> None:
+    def __init__(self, source: str, values: Mapping[str, Any], test_size: float = 0.0) -> None:
         check_settings(values)
+        self._test_size = share("test_size", test_size, or_zero=True)
         controls = {name: _starting_at(control, name, values) for name, control in CONTROLS.items()}
         self._source, self._movielens = source, MOVIELENS if source == "embedded" else source
         self._rows: list[dict[str, Any]] = []
@@ -149,7 +150,8 @@ class Playground(LiveTraining):
     def code(self) -> str:
         """A plain PyTorch program, without helpers, that makes the run of the present settings."""
         values = self.values
-        return program(values, OPTIMIZER_NAMES[values["optimizer"]], SCHEDULE_NAMES[values["schedule"]])
+        names = OPTIMIZER_NAMES[values["optimizer"]], SCHEDULE_NAMES[values["schedule"]]
+        return program(values, *names, self._test_size)
 
     def settings(self) -> str:
         """The line of Python that sets a playground to the present settings."""
@@ -158,7 +160,8 @@ class Playground(LiveTraining):
         if source:
             firsts["data"] = "MovieLens"
         changed = [f"{name}={value!r}" for name, value in self.values.items() if value != firsts[name]]
-        return f"playground({', '.join(source + changed)})"
+        held_back = [f"test_size={self._test_size!r}"] if self._test_size else []
+        return f"playground({', '.join(source + held_back + changed)})"
 
     def csv(self) -> str:
         """The table of runs as a CSV file."""
@@ -173,7 +176,7 @@ class Playground(LiveTraining):
         **settings: Any,
     ) -> Iterator[Progress]:  # fmt: skip
         self._open_view().disabled = {"embedding_dim": NOTHING_TO_EMBED} if data == "diabetes" else {}
-        task = load_task(self.source_of(data), validation_share, seed)
+        task = load_task(self.source_of(data), validation_share, seed, self._test_size)
         self.curves.measure(task.metric, task.floor)
         if task.num_rows is None:
             model = MLP(task.train.inputs.shape[1], seed=seed)
@@ -235,13 +238,14 @@ class Playground(LiveTraining):
         return {name: value for name, value in self._run_values.items() if (name, value) != ("schedule", constant)}
 
 
-def playground(source: str | os.PathLike = "embedded", **values: Any) -> Playground:
+def playground(source: str | os.PathLike = "embedded", *, test_size: float = 0.0, **values: Any) -> Playground:
     """Every setting of a run as a control, the loss curve that follows them, and a table of all runs.
 
     Args:
         source: where the ratings come from, as for `load_ratings`. "embedded" leaves the menu's MovieLens to
             ml-latest-small; a MovieLens name or a path takes its place, and the playground starts with it. "diabetes"
             starts with the patients.
+        test_size: the share of the ratings that no run may see: the validation part of `split(ratings, test_size)`.
         values: what controls are set to at first, by name, such as `learning_rate=0.01`.
 
     Raises:
@@ -249,9 +253,9 @@ def playground(source: str | os.PathLike = "embedded", **values: Any) -> Playgro
     """
     source = os.fspath(source)
     if source == "diabetes":  # a choice of the menu, as "embedded" is, and no source of ratings
-        return Playground("embedded", {"data": "diabetes"} | values).opened()
+        return Playground("embedded", {"data": "diabetes"} | values, test_size).opened()
     first = {} if source == "embedded" else {"data": "MovieLens"}
-    return Playground(source, first | values).opened()
+    return Playground(source, first | values, test_size).opened()
 
 
 def check_settings(values: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from helpers.live.tasks import TEST_SEED
 from helpers.training import OPTIMIZERS
 
 RATINGS = '''
@@ -13,7 +14,7 @@ table = pd.read_csv("ratings.csv")
 users, films = (pd.factorize(table[column], sort=True)[0] for column in ("userId", "movieId"))
 inputs = torch.tensor(np.column_stack([users, films]))
 targets = torch.tensor(table["rating"].to_numpy(), dtype=torch.float32)
-parts = train_test_split(np.arange(len(table)), test_size={validation_share}, random_state={seed})
+parts = train_test_split({known}, test_size={validation_share}, random_state={seed})
 (x, y), (x_validation, y_validation) = ((inputs[part], targets[part]) for part in map(torch.from_numpy, parts))
 
 
@@ -98,15 +99,18 @@ CLASSES = {
 }
 
 
-def program(values: Mapping[str, Any], optimizer: str, schedule: str) -> str:
+def program(values: Mapping[str, Any], optimizer: str, schedule: str, test_size: float = 0.0) -> str:
     """The text of a program that makes this run, to the last digit on the same machine.
 
     Args:
         values: the settings of a run by the names of the playground's controls.
         optimizer, schedule: their names as `Config` has them.
+        test_size: the share of the ratings that the playground holds back.
     """
     patients, rate, decay = values["data"] == "diabetes", values["learning_rate"], values["weight_decay"]
-    factor = FACTORS[schedule]
+    factor, known = FACTORS[schedule], "np.arange(len(table))"
+    if test_size:
+        known = f"train_test_split({known}, test_size={test_size}, random_state={TEST_SEED})[0]"
     loop = LOOP.format(
         **{**values, "optimizer": "torch.optim." + CLASSES[optimizer].format(rate=rate, decay=decay)},
         steps=f"num_updates = {values['num_epochs']} * math.ceil(len(y) / {values['batch_size']})\n"
@@ -121,5 +125,5 @@ def program(values: Mapping[str, Any], optimizer: str, schedule: str) -> str:
     imports += ["from sklearn.model_selection import train_test_split", "from torch import nn"]
     needs = "" if patients else '\n\nThe playground\'s "Download the ratings" gives ratings.csv, to lie beside it.\n'
     head = f'"""A run of the playground in plain PyTorch; the last digits depend on the machine.{needs}"""\n\n'
-    body = (PATIENTS if patients else RATINGS).format(**values)
+    body = (PATIENTS if patients else RATINGS).format(**values, known=known)
     return head + "\n".join(imports) + "\n\ntorch.set_num_threads(1)\n" + body + loop

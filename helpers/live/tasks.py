@@ -5,13 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from sklearn.model_selection import train_test_split
 
 from helpers.checks import LessonError, one_of
 from helpers.data import Ratings, Samples, files_stamp, load_diabetes, load_ratings, split
 from helpers.training import OPTIMIZERS
 
 BYTES = 4  # of a float32
+TEST_SEED = 42  # of the split that holds a test part back: the same for every run
 MOST_RATINGS = 2_000_000  # that the page is handed as a file
 
 
@@ -36,23 +39,25 @@ class Task(NamedTuple):
     num_rows: tuple[int, int] | None  # users and movies; None for patients
 
 
-def load_task(source: str, validation_share: float, seed: int) -> Task:
-    """Data by name or path, split, and read anew where a file of it has changed.
+def load_task(source: str, validation_share: float, seed: int, test_size: float = 0.0) -> Task:
+    """Data by name or path, split, and read anew where a file of it has changed; `test_size` of it takes no part.
 
     Raises:
         LessonError: for ratings that cannot be had.
     """
-    return _task(source, validation_share, seed, files_stamp(source))
+    return _task(source, validation_share, seed, test_size, files_stamp(source))
 
 
 @lru_cache(maxsize=3)  # one for each data: with every new share or seed the former splits are of no use
-def _task(source: str, validation_share: float, seed: int, stamp: object) -> Task:
+def _task(source: str, validation_share: float, seed: int, test_size: float, stamp: object) -> Task:
     if source == "diabetes":
         return Task(*load_diabetes(validation_share, seed), "mse", None, None)
     ratings = _ratings(source, stamp)
-    parts = split(ratings, validation_share, seed)
-    floor = ratings.truth.noise_floor(parts.validation_index) if ratings.truth else None
-    return Task(parts.train, parts.validation, "rmse", floor, (ratings.num_users, ratings.num_movies))
+    known = split(ratings, test_size, seed=TEST_SEED).train_index if test_size else np.arange(len(ratings))
+    train_index, validation_index = train_test_split(known, test_size=validation_share, random_state=seed)
+    floor = ratings.truth.noise_floor(validation_index) if ratings.truth else None
+    parts = ratings.samples(train_index), ratings.samples(validation_index)
+    return Task(*parts, "rmse", floor, (ratings.num_users, ratings.num_movies))
 
 
 @lru_cache(maxsize=2)

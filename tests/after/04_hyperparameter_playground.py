@@ -32,3 +32,29 @@ assert len(play.csv().splitlines()) == len(play.runs) + 1
 # %% the second grid's winner is the best of its rows, and beats the first grid's
 assert np.isclose(-second_search.best_score_, results_table(second_search)["rmse"].min())
 assert second_search.best_score_ > first_search.best_score_
+
+# %% no part has a rating of another, and no search has seen the test part
+three = [set(train_index), set(validation_index), set(first.validation_index)]
+assert sum(map(len, three)) == len(set.union(*three)) == len(ratings)
+searched = set(map(tuple, X_few[:, :2].tolist()))
+assert not searched & set(map(tuple, test.inputs.tolist()))
+
+# %% the folds are not the split that chose the winners
+chose = set(next(one_split.split(X_few))[1].tolist())
+assert all(set(fold.tolist()) != chose for _, fold in five_folds.split(X_few))
+
+# %% every draw of the random search lies in the space, all five settings differ, and its winner beats both grids
+draws = results_table(random_search)
+assert all(space[name].low <= draws[name].min() <= draws[name].max() <= space[name].high for name in space)
+assert draws["rmse"].min() < min(-first_search.best_score_, -second_search.best_score_)
+
+# %% early stopping inside a search stops by ratings of its own
+assert learned.num_epochs_ == learned.history_["epoch"][learned.history_["validation_loss"].idxmin()]
+
+# %% a schedule falls to zero, a warm-up rises to the full rate
+assert scheduled["linear"][1][0] == 0.01 and scheduled["linear"][1][-1] < 0.0001
+assert np.argmax(scheduled["warm-up, linear"][1]) == round(0.1 * 5 * iterations_per_epoch(N, 1024))
+
+# %% the test part judged the candidate that validation chose, once
+assert chosen == pd.Series({name: run.last.validation_loss for name, run in runs.items()}).idxmin()
+assert final < plain_rmse

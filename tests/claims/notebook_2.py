@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count, islice
-from time import perf_counter
+from time import perf_counter, process_time
 
 import torch
 from torch import Tensor, nn
@@ -211,11 +211,12 @@ def duplicated(seed: int) -> tuple[bool, float]:
 
 
 def within(seconds: float, ratings: Ratings, learn: Samples, batch_size: int, rate: float, seed: int) -> nn.Module:
-    """The model after this many seconds of SGD."""
-    model = CollaborativeFilter.for_ratings(ratings, learn, 8, seed=seed)
+    """The model after this many seconds of SGD: seconds of one core, which a busy machine does not stretch."""
+    model, begun = CollaborativeFilter.for_ratings(ratings, learn, 8, seed=seed), None
     config = Config(num_epochs=100_000, batch_size=batch_size, learning_rate=rate, optimizer="sgd", seed=seed)
-    for progress in train(model, learn, None, config):
-        if progress.seconds > seconds:
+    for _ in train(model, learn, None, config):
+        begun = begun or process_time()  # dealing out 100,000 batches of one is not training
+        if process_time() - begun > seconds:
             break
     return model
 
@@ -230,8 +231,8 @@ RATES = {1: (0.01, 0.03, 0.1), 1024: (3, 10, 30), None: (30, 100, 200)}  # for S
 
 @claim(
     "2.race",
-    "After the same half second of SGD, each at a learning rate chosen for it, batches of 1,024 ratings stand "
-    "lower than one rating at a time and lower than all ratings at once.",
+    "After the same 0.3 seconds of SGD on one core, each at a learning rate chosen for it, batches of 1,024 ratings "
+    "stand lower than one rating at a time and lower than all ratings at once.",
     unit="squared stars below the better of the two",
     on=("embedded", "movielens"),
     repeatable=False,
@@ -240,10 +241,10 @@ def race(seed: int, ratings: Ratings) -> tuple[bool, float]:
     learn, held_back, *_ = split(ratings, seed=seed)
     half = len(held_back) // 2
     choose, judge = (Samples(*held_back[part]) for part in (slice(half), slice(half, None)))
-    within(0.2, ratings, learn, 1024, 1.0, seed)  # the first use of anything is slow
+    within(0.05, ratings, learn, 1024, 1.0, seed)  # the first use of anything is slow
     ends = {}
     for size, rates in RATES.items():
-        runs = [within(0.5, ratings, learn, size or len(learn), rate, seed) for rate in rates]
+        runs = [within(0.3, ratings, learn, size or len(learn), rate, seed) for rate in rates]
         ends[size] = min(losses_on(model, choose, judge) for model in runs)[1]
     better = min(ends[1], ends[None])
     return ends[1024] < better, better - ends[1024]

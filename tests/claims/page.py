@@ -109,12 +109,13 @@ def table(claims: list[Claim], results: dict[str, dict[str, Result]]) -> Iterato
 
 
 def effect(claim: Claim, result: Result) -> str:
-    """The mean effect with its interval, rounded to what the interval leaves."""
+    """The mean effect with its interval, rounded to what the interval leaves; a sign where it can go either way."""
     digits = decimals(result.half_width)
     low, high = result.interval
     better = {True: ", less is better", False: ", more is better", None: ""}[claim.smaller_is_better]
-    number = f"{result.mean:+z,.{digits}f}".replace("-", "−")
-    interval = " to ".join(f"{end:+z,.{digits}f}" for end in (low, high)).replace("-", "−")
+    sign = "+" if claim.smaller_is_better is not None or min(result.effects) < 0 else ""
+    number, *ends = (f"{value:{sign}z,.{digits}f}".replace("-", "−") for value in (result.mean, low, high))
+    interval = " to ".join(ends)
     return f"{number} {claim.unit} ({interval}{better})"
 
 

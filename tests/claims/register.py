@@ -235,9 +235,15 @@ def ids_in(markdown: str) -> list[str]:
 
 
 def numbers_behind(ids: list[str]) -> Iterator[float]:
-    """The numbers that prose with these claims may quote: runs, how many held, effects, half widths, interval ends."""
+    """The numbers that prose with these claims may quote: those that they say, and those of their results.
+
+    Of a result: runs, how many held and how many did not, mean effect, half width and ends of its interval.
+    """
     for name in ids:
         notebook = int(name[0]) if name[:1].isdigit() else 0
+        if notebook in notebooks_on_trial():
+            says = {claim.id: claim.says for claim in claims_of(notebook)}.get(name, "")
+            yield from (float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", says))
         for result in load_results(notebook).get(name, {}).values():
             yield from (result.n, result.held, result.n - result.held)
             yield from (result.mean, result.half_width, *result.interval)

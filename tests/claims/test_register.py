@@ -171,6 +171,7 @@ def test_prose_may_quote_what_stands_in_the_table(monkeypatch: pytest.MonkeyPatc
     assert {3, 0} <= set(numbers_behind(["1.a"]))
     assert any(abs(number - 0.2) < 1e-9 for number in numbers_behind(["1.a"]))
     assert list(numbers_behind(["1.b"])) == []
+    assert 0.05 in numbers_behind(["1.fixed-order"])  # it says so itself
 
 
 def test_the_page_says_what_holds_and_what_does_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

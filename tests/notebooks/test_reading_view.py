@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex, to_rgb
 from nbconvert import HTMLExporter
 
 from helpers.plots import READABLE, contrast
+from tests.tools.notebook_plugin import needs_saved_outputs
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -61,6 +62,7 @@ every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: pat
 
 @every_notebook
 def test_no_error_boxes_and_no_empty_widgets(path: Path) -> None:
+    needs_saved_outputs(path)
     # The class that nbconvert gives tracebacks and what was written to stderr.
     assert not any(output.output_type == "error" or output.get("name") == "stderr" for output in outputs(path))
     assert not {"jp-RenderedError", "output_error", "output_stderr", "widget-error"} & page(path).classes
@@ -73,6 +75,7 @@ def test_no_error_boxes_and_no_empty_widgets(path: Path) -> None:
 
 @every_notebook
 def test_every_figure_is_there_and_said_in_words(path: Path) -> None:
+    needs_saved_outputs(path)
     figures = [output for output in outputs(path) if "image/png" in output.get("data", {})]
     shown = [picture for picture in page(path).pictures if picture["src"].startswith("data:image/png;base64,")]
     assert len(shown) == len(figures) > 0

@@ -64,7 +64,7 @@ JOBS = {
         "make bench BENCH=kernels",
         "make bench BENCH=session",
         "make claims",
-        ".venv/bin/python -m tests.faults.table",
+        ".venv/bin/python -m tests.tools.fault_table",
     ),
     "class": (
         "make questions",

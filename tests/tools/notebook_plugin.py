@@ -20,7 +20,7 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 from tests.tools.exercises import as_test, solutions
 from tests.tools.kernel import course_environment
 from tests.tools.memory import BUDGET_MB, peak_mb
-from tests.tools.notebook_rules import taught_from
+from tests.tools.notebook_rules import load, taught_from
 
 PEAK = "peak memory of a kernel"
 
@@ -62,6 +62,12 @@ def skip_or_fail(words: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(words, pytrace=False)
     pytest.skip(words)
+
+
+def needs_saved_outputs(path: Path) -> None:
+    """For a test of what a notebook shows: ends it where JupyterLab has saved other outputs than the course's."""
+    if taught := taught_from(load(path), path):
+        skip_or_fail(taught)
 
 
 class SavedOutputs(pytest.Item):

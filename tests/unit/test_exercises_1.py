@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -117,17 +116,63 @@ def waits_one_longer(validation_losses, patience):
     return stop_epoch(validation_losses, patience + 1)
 
 
+def compared_with_patience_ago(validation_losses, patience):
+    for epoch in range(patience + 1, len(validation_losses) + 1):
+        if validation_losses[epoch - 1] >= validation_losses[epoch - 1 - patience]:
+            return epoch
+    return len(validation_losses)
+
+
+COLUMN = {"updates": 0, "samples": 1}
+
+
+def winner(runs, goal, axis):
+    arrivals = {}
+    for batch_size, looks in runs.items():
+        there = [look[COLUMN[axis]] for look in looks if look[2] <= goal]
+        if there:
+            arrivals[batch_size] = there[0]
+    return min(arrivals, key=arrivals.get)
+
+
+def winner_by_the_lowest_loss(runs, goal, axis):
+    return min(runs, key=lambda b: min(runs[b], key=lambda look: look[2])[COLUMN[axis]])
+
+
+def winner_at_the_end(runs, goal, axis):
+    return winner({batch_size: looks[-1:] for batch_size, looks in runs.items()}, goal, axis)
+
+
+def winner_below_the_goal(runs, goal, axis):
+    return winner(runs, goal - 1e-9, axis)
+
+
+def shortest_run(runs, goal, axis):
+    return min(runs, key=lambda b: runs[b][-1][COLUMN[axis]])
+
+
+def winner_in_updates(runs, goal, axis):
+    return winner(runs, goal, "updates")
+
+
+def winner_in_samples(runs, goal, axis):
+    return winner(runs, goal, "samples")
+
+
+def every_run_arrives(runs, goal, axis):
+    arrivals = {b: [look[COLUMN[axis]] for look in looks if look[2] <= goal] for b, looks in runs.items()}
+    return min(arrivals, key=lambda b: arrivals[b].pop(0))
+
+
 RIGHT = {
     "1.1": [32, 32.0, np.int64(32), torch.tensor(32), "32", math.ceil(353 / 50) * 4],
-    "1.2": [3, 3.0, np.int32(3), torch.tensor([3]), [3]],
-    "1.3": [980, "980", torch.tensor(980.0)],
-    "1.4": [993_280, "993,280", np.float32(993_280)],
-    "1.5": [batch_sizes, batch_sizes_by_splitting, batch_sizes_as_a_generator],
-    "1.6": [400, 400.0],
-    "1.7": ["b", "B", "(b)"],
-    "1.8": [1.6, Fraction(8, 5), "1.6", np.float64(1.6)],
-    "1.9": [stop_epoch],
-    "1.10": ["b", " B "],
+    "1.2": [batch_sizes, batch_sizes_by_splitting, batch_sizes_as_a_generator],
+    "1.3": [[2_940, 48], (2_940, 48), np.array([2_940.0, 48.0]), torch.tensor([2_940, 48])],
+    "1.4": [400, 400.0],
+    "1.5": [winner],
+    "1.6": [stop_epoch],
+    "1.7": ["d", "D", "(d)"],
+    "1.8": ["b", " B "],
 }
 # A word of the hint that each typical mistake must get -> the mistake.
 WRONG = {
@@ -141,32 +186,6 @@ WRONG = {
         "Not that number": 33,
     },
     "1.2": {
-        "only if 50 divided": 50,
-        "so some are left": 0,
-        "number of batches": 8,
-        "number of full batches": 7,
-        "missing to fill it": 47,
-        "as a share": 0.06,
-        "One number is wanted": [50, 3],
-    },
-    "1.3": {
-        "rounded down:": 970,
-        "bare quotient": 976.5625,
-        "rounded up once": 977,
-        "rounded down at the very end": 976,
-        "is one epoch": 98,
-        "by the epochs twice": 9_800,
-        "how many samples": 1_000_000,
-    },
-    "1.4": {
-        "everybody, 10 times": 1_000_000,
-        "is one epoch": 99_328,
-        "672 off once": 999_328,
-        "are left out": 6_720,
-        "number of updates": 970,
-        "98 full batches": 1_003_520,
-    },
-    "1.5": {
         "rounded down": rounded_down,
         "not full": all_full,
         "short batch comes last": short_first,
@@ -179,22 +198,37 @@ WRONG = {
         "you return [4]": lambda num_samples, batch_size, drop_last=False: -(-num_samples // batch_size),
         "A function is wanted": [100, 100, 100, 53],
     },
-    "1.6": {
+    "1.3": {
+        "64 divided N": [2_940, 64],
+        "missing to fill": [2_940, 16],
+        "other order": [48, 2_940],
+        "after five epochs": [1_470, 48],
+        "bare quotient": [2_937.5, 48],
+        "rounded down": [2_930, 48],
+        "one epoch, and there are ten": [294, 48],
+        "will see": [188_000, 48],
+        "2 numbers are wanted": 2_940,
+        "has one epoch": [1, 2],
+    },
+    "1.4": {
         "counts epochs with it": 200,
         "bare quotient": 353,
         "how many samples": 70_600,
         "is one epoch": 2,
         "do not fit into one batch": 1,
     },
-    "1.7": {"would be B = 1": "a", "comes again": "c", "Answer with one of": "handful"},
-    "1.8": {
-        "ratio of the updates": 0.1,
-        "ratio of updates, upside down": 10,
-        "batch sizes": 16,
-        "Upside down": 0.625,
-        "divide 16 by 10": 160,
+    "1.5": {
+        "lowest loss": winner_by_the_lowest_loss,
+        "end of each run": winner_at_the_end,
+        "compare with <=": winner_below_the_goal,
+        "whether or not": shortest_run,
+        "updates on both axes": winner_in_updates,
+        "samples on both axes": winner_in_samples,
+        "returns nothing": nothing_returned,
+        "stopped with IndexError": every_run_arrives,
+        "first is": lambda runs, goal, axis: max(runs),
     },
-    "1.9": {
+    "1.6": {
         "That is the best epoch": best_epoch,
         "Off by one": counted_from_zero,
         "the one before it": compared_with_the_last,
@@ -202,8 +236,17 @@ WRONG = {
         "no new best": equal_is_better,
         "returns nothing": never_says_when_it_does_not_stop,
         "training stops after epoch": waits_one_longer,
+        "only one epoch without": compared_with_patience_ago,
     },
-    "1.10": {"leak would stay": "a", "the gap would stay": "c", "*above*": "d"},
+    "1.7": {
+        "share nobody": "a",
+        "training part alone": "b",
+        "what the validation part is for": "c",
+        "on which people": "e",
+        "an earlier line": "f",
+        "Answer with one of": "line 4",
+    },
+    "1.8": {"leak would stay": "a", "the gap would stay": "c", "*above*": "d"},
 }
 
 
@@ -239,5 +282,5 @@ def test_no_answer_yet_is_calm(name: str) -> None:
 
 def test_praise_comes_first() -> None:
     assert check("1.1", 32).text.startswith("Right: eight batches")
-    assert check("1.5", batch_sizes).text.startswith("Right. Full batches")
+    assert check("1.2", batch_sizes).text.startswith("Right. Full batches")
     assert all(check(name, RIGHT[name][0]).text.startswith("Right") for name in RIGHT)

@@ -32,22 +32,22 @@ def most_like_as_tensor(vectors, row):
 
 
 RIGHT = {
-    "3.1": [EMPTY, round(EMPTY, 1), 98.3, "98.3", np.float64(EMPTY)],
+    "3.1": [EMPTY, round(EMPTY, 1), 98.3, 98, "98.3", np.float64(EMPTY)],
     "3.2": [2, 2.0, "2", torch.tensor(2), len({3, 7})],
     "3.3": [[-2.5, 5.0], (-2.5, 5), np.array([-2.5, 5.0]), torch.tensor([-2.5, 5.0], requires_grad=True)],
     "3.4": [predict_ratings, predict_with_einsum],
     "3.5": [153_000, "153,000", 3_000 * 51, torch.tensor(153_000)],
     "3.6": ["b", "B", "(b)", " b. "],
     "3.7": [most_like, most_like_as_tensor],
-    "3.8": [3 / 3.15, Fraction(20, 21), 0.95238, 0.952, torch.tensor(3 / 3.15)],
-    "3.9": ["c", "C", "(c)"],
+    "3.8": [3 / 3.15, Fraction(20, 21), 0.95238, 0.952, 0.95, torch.tensor(3 / 3.15)],
+    "3.9": ["b", "B", "(b)"],
 }
 
 WRONG = {
     "3.1": {
         100 - EMPTY: "filled",
         EMPTY / 100: "hundred times",
-        1 - EMPTY / 100: "not yet in per cent",
+        1 - EMPTY / 100: "not yet a percentage",
         50: "users times",
     },
     "3.2": {3: "counted ratings", 1: "User 7", 1000: "not looked up"},
@@ -56,12 +56,12 @@ WRONG = {
         (-1.25, 2.5): "factor 2",
         (-5.0, -10.0): "film's vector",
         (0.5, -1.0): "chain rule",
-        (-5.0,): "two places",
+        (-5.0,): "two components",
         (1.0, 1.0): "Not those",
     },
     "3.4": {
         (lambda m, bu, bm, u, q: m + bu + bm + (u * q).sum()): "whole batch",
-        (lambda m, bu, bm, u, q: m + bu[:, None] + bm[:, None] + u * q): "every place",
+        (lambda m, bu, bm, u, q: m + bu[:, None] + bm[:, None] + u * q): "every component",
         (lambda m, bu, bm, u, q: m + bu + bm + u @ q.T): "every user of the batch",
         (lambda m, bu, bm, u, q: bu + bm + (u * q).sum(1)): "the mean is missing",
         (lambda m, bu, bm, u, q: m + bm + (u * q).sum(1)): "user's bias is missing",
@@ -85,17 +85,20 @@ WRONG = {
         (lambda v, row: (v @ v[row]).index_fill(0, torch.tensor(row), -99).argmax().item()): "both lengths",
         (lambda v, row: torch.cosine_similarity(v, v[row : row + 1]).argmin().item()): "opposite way",
         (lambda v, row: torch.cosine_similarity(v, v[row : row + 1])): "One row number",
+        (lambda v, row: torch.cosine_similarity(v, v[row : row + 1]).index_fill(0, torch.tensor(row), 0).argmax()): (
+            "0 is no low cosine"
+        ),
+        (lambda v, row: most_like(v, row) if len(v) > 4 else 3): "yours is 3",
         (lambda v, row: 4): "the answers for rows",
     },
     "3.8": {
         1.0: "plain mean",
         3 / 3.05: "once per rating",
         3 / 1.05: "number of ratings",
-        0.95: "divides",
         3 / 3.3: "Twice",
         0.5: "Not that",
     },
-    "3.9": {"a": "random split", "b": "strangers", "z": "one of"},
+    "3.9": {"a": "random split", "c": "next month's films", "d": "new users", "z": "one of"},
 }
 
 
@@ -124,6 +127,11 @@ def test_wrong_answers_are_told_what_is_behind_them(name, answer, hint):
 def test_each_misconception_has_its_own_hint(name):
     hints = [check(name, answer).text for answer in WRONG[name]]
     assert len(set(hints)) == len(hints)
+
+
+@pytest.mark.parametrize(("name", "answer"), [("3.1", 97.5), ("3.1", 99), ("3.8", 0.94), ("3.8", 0.96)])
+def test_rounding_is_forgiven_and_no_more(name, answer):
+    assert check(name, answer).passed is False
 
 
 @pytest.mark.parametrize("name", EXERCISES)

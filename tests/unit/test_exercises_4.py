@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.model_selection import ShuffleSplit
 
+from helpers.data import load_ratings, split
 from helpers.exercises import check
+from helpers.search import RMSE, RandomSearch, RatingRegressor, SearchSpace, arrays, linear, log
 
 
 def halving(num_models: int, first_epochs: int, factor: int, num_rounds: int) -> int:
@@ -27,17 +30,17 @@ def best_within(epochs: pd.DataFrame, seconds: float) -> float | None:
     return losses.min() if len(losses) else None
 
 
-SIZE_8 = {"embedding_dim": 8, "learning_rate": 0.01, "weight_decay": 0.05, "num_epochs": 4}
+SIZE_8 = {"embedding_dim": 8, "learning_rate": 0.01, "weight_decay": 0.08, "num_epochs": 5}
 
 
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
-        ("4.1", 13), ("4.1", 13.0), ("4.1", torch.tensor(13)), ("4.1", math.ceil(100_000 / 8192)),
+        ("4.1", 10), ("4.1", 10.0), ("4.1", torch.tensor(10)), ("4.1", math.ceil(80_000 / 8192)),
         ("4.2", "c"), ("4.2", "C"), ("4.2", "(c)"),
         ("4.3", halving), ("4.4", "c"),
         ("4.5", [195_000, 2.34]), ("4.5", (195_000, 2.34)), ("4.5", np.array([195_000, 2.34])),
-        ("4.6", best_within), ("4.7", SIZE_8), ("4.7", SIZE_8 | {"embedding_dim": 2}),
+        ("4.6", best_within), ("4.7", SIZE_8), ("4.7", SIZE_8 | {"optimizer": "Adam"}),
     ],
 )  # fmt: skip
 def test_right_answers(name: str, answer: object) -> None:
@@ -48,8 +51,8 @@ def test_right_answers(name: str, answer: object) -> None:
 @pytest.mark.parametrize(
     ("name", "answer", "hint"),
     [
-        ("4.1", 12, "rounded down"), ("4.1", 100_000 / 8192, "did not round"), ("4.1", 98, "batches of 1,024"),
-        ("4.1", 130, "ten epochs"),
+        ("4.1", 9, "rounded down"), ("4.1", 80_000 / 8192, "did not round"), ("4.1", 79, "batches of 1,024"),
+        ("4.1", 100, "ten epochs"), ("4.1", 13, "trains on 80,000"),
         ("4.2", "a", "among themselves"), ("4.2", "b", "cannot show"), ("4.2", "d", "neither was compared"),
         ("4.3", lambda models, first, factor, rounds: None, "return"),
         ("4.3", lambda models, first, factor, rounds: models * first * 10, "full grid"),
@@ -65,7 +68,7 @@ def test_right_answers(name: str, answer: object) -> None:
         ("4.6", lambda epochs, seconds: epochs[epochs.seconds <= seconds]["validation_loss"].iloc[-1], "last loss"),
         ("4.6", lambda epochs, seconds: epochs[epochs.seconds <= seconds]["epoch"].max(), "number of an epoch"),
         ("4.6", lambda epochs, seconds: epochs[epochs.seconds <= seconds].validation_loss.min(), "No epoch has ended"),
-        ("4.7", "0.01", "dictionary"), ("4.7", {"batch": 4}, "no setting 'batch'"), ("4.7", {}, "980 updates"),
+        ("4.7", "0.01", "dictionary"), ("4.7", {"batch": 4}, "no setting 'batch'"), ("4.7", {}, "790 updates"),
         ("4.7", {"batch_size": 0}, "batch_size"), ("4.7", {"num_epochs": 4}, "gets nowhere"),
         ("4.7", {"num_epochs": 2, "learning_rate": 0.01}, "nothing holds the weights back"),
         ("4.7", {"num_epochs": 2, "learning_rate": 0.01, "weight_decay": 0.2}, "How many numbers"),
@@ -76,7 +79,71 @@ def test_wrong_answers_get_their_own_hint(name: str, answer: object, hint: str) 
     assert reply.passed is False and hint in reply.text, reply
 
 
-@pytest.mark.parametrize("name", [f"4.{number}" for number in range(1, 8)])
+def test_4_6_repeats_no_right_number_as_wrong() -> None:
+    """A loss that is right for one budget and wrong for another: the reply names the budget it is wrong for."""
+    reply = check("4.6", lambda epochs, seconds: 0.7)
+    assert "the answer for 9 seconds is 0.6; yours says 0.7" in reply.text
+
+
+def test_4_6_may_change_its_table() -> None:
+    def sorts_in_place(epochs: pd.DataFrame, seconds: float) -> float | None:
+        epochs.drop(epochs[epochs["seconds"] > seconds].index, inplace=True)
+        return epochs["validation_loss"].min() if len(epochs) else None
+
+    assert check("4.6", sorts_in_place).passed
+
+
+def test_4_7_judges_the_end_of_the_run() -> None:
+    reply = check("4.7", {"embedding_dim": 50, "learning_rate": 0.03, "weight_decay": 0.05, "num_epochs": 5})
+    assert reply.passed is False and "at the end" in reply.text
+
+
+# ---------------------------------------------------------------------------------------- a search of one's own
+
+
+@pytest.fixture(scope="module")
+def few() -> dict:
+    """The notebook's fifth of the users, and how its searches validate."""
+    ratings = load_ratings()
+    X, y = arrays(split(ratings).train)
+    theirs = X[:, 0] < 200
+    return {"X": X[theirs], "y": y[theirs], "cv": ShuffleSplit(1, test_size=0.2, random_state=42)}
+
+
+def searching(few: dict, space: dict, number: int = 12, scoring: str = RMSE, fit: bool = True) -> RandomSearch:
+    model = RatingRegressor(8, num_users=1000, num_movies=2000, num_epochs=2, learning_rate=0.01, weight_decay=0.1)
+    search = RandomSearch(model, space, n_iter=number, random_state=0, cv=few["cv"], scoring=scoring, refit=False)
+    return search.fit(few["X"], few["y"]) if fit else search
+
+
+GOOD = SearchSpace(learning_rate=log(0.01, 0.05), weight_decay=linear(0.08, 0.2), num_epochs=linear(3, 6))
+
+
+def test_a_good_search_is_right_and_told_that_its_score_flatters(few) -> None:
+    reply = check("4.8", searching(few, GOOD))
+    assert reply.passed and "chosen for being low" in reply.text, reply
+
+
+@pytest.mark.parametrize(
+    ("space", "options", "hint"),
+    [
+        (GOOD, {"fit": False}, "has not run yet"),
+        (GOOD, {"fit": False, "scoring": "r2"}, "scoring=RMSE"),
+        (GOOD, {"number": 2}, "at least 12 tries"),
+        ({"num_epochs": [1, 2]}, {"number": 2}, "over 1 settings"),
+        ({"learning_rate": linear(0.0001, 0.1)}, {"fit": False}, "logarithmic scale"),
+        (
+            SearchSpace(learning_rate=log(0.0001, 0.0003), weight_decay=linear(0, 0.1), batch_size=log(512, 2048)),
+            {}, "It never turned num_epochs",
+        ),
+    ],
+)  # fmt: skip
+def test_a_search_that_falls_short(few, space: dict, options: dict, hint: str) -> None:
+    reply = check("4.8", searching(few, space, **options))
+    assert reply.passed is False and hint in reply.text, reply
+
+
+@pytest.mark.parametrize("name", [f"4.{number}" for number in range(1, 9)])
 def test_no_answer_is_no_mistake(name: str) -> None:
     assert check(name, None).passed is None
     assert check(name, "not an answer").passed is False

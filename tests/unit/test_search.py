@@ -10,7 +10,7 @@ import pytest
 import torch
 from jupyter_client.manager import start_new_kernel
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, cross_validate, validation_curve
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSplit, cross_validate, validation_curve
 from sklearn.utils.estimator_checks import check_estimator
 
 from helpers.checks import LessonError
@@ -20,9 +20,13 @@ from helpers.search import (
     RMSE,
     GridSearch,
     HalvingSearch,
-    LoopRegressor,
+    RandomSearch,
     RatingRegressor,
+    SearchSpace,
     arrays,
+    best_so_far,
+    linear,
+    log,
     on_all_cores,
     results_table,
 )
@@ -88,10 +92,10 @@ GRID = {"embedding_dim": [2, 4, 8], "learning_rate": [0.001, 0.01]}
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.parametrize(
     ("estimator", "expected_failures"),
-    [(LoopRegressor(), {}), (RowsOfAnyTable(), {}), (RatingRegressor(), NEED_TWO_COLUMNS)],
-    ids=["MLP", "ratings, any table", "ratings"],
+    [(RowsOfAnyTable(), {}), (RatingRegressor(), NEED_TWO_COLUMNS)],
+    ids=["ratings, any table", "ratings"],
 )
-def test_scikit_learns_estimator_checks(estimator: LoopRegressor, expected_failures: dict[str, str]) -> None:
+def test_scikit_learns_estimator_checks(estimator: RatingRegressor, expected_failures: dict[str, str]) -> None:
     results = check_estimator(estimator, expected_failed_checks=expected_failures, on_skip=None)
 
     xfailed = {result["check_name"] for result in results if result["status"] == "xfail"}
@@ -177,10 +181,54 @@ def test_a_table_of_other_searches_is_refused(ratings) -> None:
         results_table(other)
 
 
+def test_best_so_far_never_rises(ratings) -> None:
+    search = GridSearch(small(), GRID, cv=2, scoring=RMSE, refit=False).fit(*ratings)
+    table, gained = results_table(search), best_so_far(search)
+    assert gained["rmse"].is_monotonic_decreasing and gained["rmse"].iloc[-1] == table["rmse"].min()
+    assert gained["seconds"].is_monotonic_increasing
+    assert gained["seconds"].iloc[-1] == pytest.approx(2 * table["seconds"].sum())
+
+
+def test_random_search_is_scikit_learns(ratings) -> None:
+    space = SearchSpace(learning_rate=log(0.001, 0.1), embedding_dim=log(2, 16), weight_decay=linear(0, 0.1))
+    options = dict(n_iter=6, random_state=3, cv=2, scoring=RMSE, refit=False)
+    own = RandomizedSearchCV(small(), space, **options).fit(*ratings)
+    shown = RandomSearch(small(), space, **options).fit(*ratings)
+    assert own.cv_results_["params"] == shown.cv_results_["params"] == space.draws(6, seed=3)
+    assert np.array_equal(own.cv_results_["mean_test_score"], shown.cv_results_["mean_test_score"])
+    assert own.best_params_ == shown.best_params_ and shown.num_fits_ == 12 and not shown.interrupted_
+
+
+@pytest.mark.parametrize("refit", [False, "r2"])
+def test_a_search_by_several_scores(ratings, refit: bool | str) -> None:
+    search = GridSearch(small(), GRID, cv=2, scoring=["r2", RMSE], refit=refit).fit(*ratings)
+    assert len(search.cv_results_["mean_test_r2"]) == 6 and search.num_fits_ == 12
+
+
+# ---------------------------------------------------------------------------------------- early stopping inside
+
+
+def test_it_stops_by_ratings_of_its_own_and_keeps_the_best_weights(ratings) -> None:
+    X, y = ratings
+    model = small(num_epochs=200, learning_rate=0.05, patience=3, patience_share=0.25).fit(X, y)
+    epochs = model.history_
+    assert len(epochs) == model.num_epochs_ + 3 < 200
+    assert model.num_epochs_ == epochs["epoch"][epochs["validation_loss"].idxmin()]
+    held_back = torch.randperm(600, generator=torch.Generator().manual_seed(42))[:150].numpy()
+    loss = np.mean((model.predict(X[held_back]) - y[held_back]) ** 2)
+    assert loss == pytest.approx(epochs["validation_loss"].min(), rel=1e-5)
+    assert small(num_epochs=2).fit(X, y).num_epochs_ == 2
+
+
 @pytest.mark.fault("one sentence")
-def test_one_number_for_the_hidden_layers_is_refused(ratings) -> None:
-    with pytest.raises(LessonError, match="hidden must be a tuple"):
-        LoopRegressor(hidden=64).fit(*ratings)
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [({"patience": 0}, "patience must be"), ({"patience": 2, "patience_share": 0.0001}, "leaves nothing to train on"),
+     ({"patience": 2, "patience_share": 2}, "patience_share")],
+)  # fmt: skip
+def test_early_stopping_that_cannot_be(ratings, settings: dict, says: str) -> None:
+    with pytest.raises(LessonError, match=says):
+        small(**settings).fit(*ratings)
 
 
 def test_halving_is_scikit_learns(ratings) -> None:
@@ -248,11 +296,11 @@ class StopsAt(RatingRegressor):
 
 
 @pytest.mark.fault("the rows that were finished, and the word Interrupted")
-@pytest.mark.parametrize("kind", [GridSearch, HalvingSearch])
+@pytest.mark.parametrize("kind", [GridSearch, RandomSearch, HalvingSearch])
 def test_an_interrupt_keeps_the_finished_rows(ratings, kind: type) -> None:
-    halving = {"resource": "num_epochs", "max_resources": 4, "factor": 2} if kind is HalvingSearch else {}
+    more = {HalvingSearch: {"resource": "num_epochs", "max_resources": 4, "factor": 2}, RandomSearch: {"n_iter": 6}}
     StopsAt.fits, StopsAt.last = 0, 4
-    search = kind(StopsAt(num_users=30, num_movies=40), GRID, cv=2, scoring=RMSE, refit=False, **halving)
+    search = kind(StopsAt(num_users=30, num_movies=40), GRID, cv=2, scoring=RMSE, refit=False, **more.get(kind, {}))
     search.fit(*ratings)
     assert search.interrupted_ and search.num_fits_ == 4
     table = results_table(search)
@@ -260,6 +308,29 @@ def test_an_interrupt_keeps_the_finished_rows(ratings, kind: type) -> None:
     assert -search.best_score_ == table["rmse"].min()
     StopsAt.last = 1_000
     assert not search.fit(*ratings).interrupted_
+
+
+class ScoresFall(StopsAt):
+    """Predicts worse and worse from fit to fit."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return super().predict(X) + StopsAt.fits
+
+
+@pytest.mark.fault("the best of all finished rows")
+def test_an_interrupt_in_a_later_round_of_halving_keeps_the_best_of_all(ratings) -> None:
+    StopsAt.fits, StopsAt.last = 0, 7  # six candidates in the first round, one of three in the second
+    search = HalvingSearch(
+        ScoresFall(num_users=30, num_movies=40), GRID, cv=ShuffleSplit(1, random_state=0), scoring=RMSE, refit=False,
+        resource="num_epochs", max_resources=4, factor=2,
+    )  # fmt: skip
+    search.fit(*ratings)
+    table = results_table(search)
+    assert search.interrupted_ and list(table["round"]) == [1] * 6 + [2]
+    assert search.best_index_ == table["rmse"].idxmin() and -search.best_score_ == table["rmse"].min()
+    StopsAt.last = 1_000
+    whole = search.fit(*ratings)
+    assert results_table(whole)["round"][whole.best_index_] == 3, "a whole search answers with its last round"
 
 
 @pytest.mark.fault("KeyboardInterrupt")

@@ -1,0 +1,117 @@
+"""A search space: what every range must do, whatever its numbers, and what cannot be searched."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.checks import LessonError
+from helpers.search import Knob, SearchSpace, choices, linear, log
+
+NUMBERS = st.floats(1e-6, 1e6, allow_nan=False)
+
+
+@st.composite
+def ranges(draw: st.DrawFn) -> Knob:
+    if draw(st.booleans()):
+        low = draw(st.integers(1, 10_000))
+        high = low + draw(st.integers(1, 10_000))
+    else:
+        low = float(f"{draw(NUMBERS):.3g}")
+        high = float(f"{low * draw(st.floats(1.1, 1e6)):.3g}")
+    return draw(st.sampled_from([linear, log]))(low, high)
+
+
+@given(ranges(), st.floats(0, 1))
+def test_a_value_lies_in_its_range_and_whole_ranges_give_whole_numbers(knob: Knob, place: float) -> None:
+    value = knob.at(place)
+    assert knob.low <= value <= knob.high
+    assert isinstance(value, int) == knob.whole
+    assert knob.at(0) == knob.low and knob.at(1) == knob.high
+
+
+@given(ranges(), st.floats(0, 1))
+def test_place_undoes_at(knob: Knob, place: float) -> None:
+    value = knob.at(place)
+    assert knob.at(knob.place(value)) == pytest.approx(value, rel=1e-3)
+    assert 0 <= knob.place(value) <= 1
+
+
+@given(ranges(), st.floats(0, 1), st.floats(0, 1))
+def test_farther_on_the_scale_is_never_less(knob: Knob, one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert knob.at(low) <= knob.at(high)
+
+
+@given(ranges(), st.integers(2, 30))
+def test_steps_rise_from_end_to_end(knob: Knob, number: int) -> None:
+    steps = knob.steps(number)
+    assert steps == sorted(set(steps)) and steps[0] == knob.low and steps[-1] == knob.high
+    assert len(steps) <= number
+
+
+@given(ranges(), st.integers(0, 2**32 - 1))
+def test_draws_are_repeatable_and_in_range(knob: Knob, seed: int) -> None:
+    space = SearchSpace(setting=knob, optimizer=choices("adam", "sgd"))
+    draws = space.draws(5, seed)
+    assert draws == space.draws(5, seed)
+    assert all(knob.low <= draw["setting"] <= knob.high and draw["optimizer"] in ("adam", "sgd") for draw in draws)
+
+
+@given(ranges(), st.sampled_from(["low", "high"]))
+def test_a_stretched_range_holds_the_old_one(knob: Knob, side: str) -> None:
+    wider = knob.stretched(side)
+    assert wider.low <= knob.low and wider.high >= knob.high and wider.whole == knob.whole
+    assert (wider.high if side == "low" else wider.low) == (knob.high if side == "low" else knob.low)
+    assert wider.low > 0, "settings from above zero stay above zero"
+
+
+@settings(max_examples=20)
+@given(st.floats(1e-5, 1e-2), st.floats(10, 1e4), st.integers(0, 1000))
+def test_each_factor_of_ten_gets_the_same_room(low: float, ratio: float, seed: int) -> None:
+    draws = np.log(log(low, low * ratio).rvs(400, random_state=seed))
+    assert np.mean(draws < math.log(low) + math.log(ratio) / 2) == pytest.approx(0.5, abs=0.13)
+
+
+def test_grids_draws_and_edges_of_a_space() -> None:
+    space = SearchSpace(
+        learning_rate=log(0.0001, 0.01),
+        weight_decay=linear(0, 0.2),
+        batch_size=log(256, 1024),
+        optimizer=choices("a", "b"),
+    )
+    assert space.grid(3) == {
+        "learning_rate": [0.0001, 0.001, 0.01], "weight_decay": [0, 0.1, 0.2], "batch_size": [256, 512, 1024],
+        "optimizer": ["a", "b"],
+    }  # fmt: skip
+    inside = {"learning_rate": 0.001, "weight_decay": 0.1, "batch_size": 512, "optimizer": "a"}
+    assert space.edges(inside) == {} and space.stretched(inside) == space
+    corner = inside | {"learning_rate": 0.0095, "weight_decay": 0, "batch_size": 260}
+    assert space.edges(corner) == {"learning_rate": "high", "batch_size": "low"}, "no decay below none"
+    wider = space.stretched(corner)
+    assert wider["learning_rate"] == log(0.0001, 0.1) and wider["batch_size"] == log(128, 1024)
+    assert wider["weight_decay"] == space["weight_decay"] and wider["optimizer"] == space["optimizer"]
+    assert linear(1, 9).steps(1) == [5]
+
+
+@pytest.mark.fault("one sentence")
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: linear(2, 1), "from a lower to a higher number; you gave linear(2, 1)"),
+        (lambda: log(0, 1), "starts above zero; you gave log(0, 1)"),
+        (lambda: linear(0, math.inf), "from a lower to a higher"),
+        (lambda: linear("0", 1), "two numbers; you gave linear('0', 1)"),
+        (lambda: linear(False, 1), "two numbers"),
+        (choices, "at least one value"),
+        (lambda: SearchSpace(learning_rate=[0.1, 0.2]), "learning_rate must be linear(low, high), log(low, high)"),
+        (lambda: linear(0, 1).steps(0), "number must be"),
+        (lambda: SearchSpace(a=linear(0, 1)).draws(1, seed=-1), "seed"),
+    ],
+)
+def test_a_space_that_cannot_be(make, says: str) -> None:
+    with pytest.raises(LessonError) as error:
+        make()
+    assert says in str(error.value)
