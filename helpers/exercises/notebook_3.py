@@ -64,9 +64,7 @@ EXERCISES: dict[str, Judge] = {
     "3.1": number(
         100 * (1 - 100_836 / (610 * 9_724)),
         {
-            100
-            * 100_836
-            / (610 * 9_724): "That percentage is filled; the question is about the empty cells.",
+            100 * 100_836 / (610 * 9_724): "That percentage is filled; the question is about the empty cells.",
             1 - 100_836 / (610 * 9_724): "That is a share; as a percentage it is a hundred times as much.",
             100_836 / (610 * 9_724): "That is the share that is filled, and not yet a percentage.",
         },

@@ -36,7 +36,7 @@ def factorisation(axes: Axes, num_users: int, num_movies: int, embedding_dim: in
     for name, (x, y, width, height) in places.items():
         axes.add_patch(Rectangle((x, y), width, height, facecolor="white" if name == "R" else SKY, edgecolor="black"))
     filled = random.uniform(0.08, (wide - 0.08, high - 0.08), (90, 2))
-    axes.scatter(*filled.T, s=7, color=GREY, marker="s")
+    axes.scatter(filled[:, 0], filled[:, 1], s=7, color=GREY, marker="s")
     row, column = 1.55, 2.9  # one user, one film: their cell, and the two vectors that predict it
     axes.add_patch(Rectangle((column, row), 0.16, 0.16, facecolor=ORANGE, edgecolor="black", zorder=3))
     axes.add_patch(Rectangle((5.1, row), thin, 0.16, facecolor=ORANGE, edgecolor="black", zorder=3))
