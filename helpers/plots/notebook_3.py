@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from helpers.plots.drawings import BLUE, FAINT, GREY, ORANGE, SKY, ink
+from helpers.plots.style import BLUE, FAINT, GREY, ORANGE, SKY, ink
 
 Column = tuple[Sequence[float], Sequence[float] | None]
 
