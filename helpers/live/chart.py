@@ -22,7 +22,7 @@ def beside(name: str) -> str:
 class Chart(anywidget.AnyWidget):
     """Curves that grow, with axes, legend and read-out; everything but the numbers is the page's affair."""
 
-    _esm = beside("chart.js")
+    _esm = "".join(map(beside, ("chart_tools.js", "chart_drawing.js", "chart.js")))
 
     run = Dict(help="the present run and the limits of the axes, see `Curves.for_page`").tag(sync=True)
     earlier = List(help="the earlier runs, see `Curves.earlier_for_page`").tag(sync=True)

@@ -101,7 +101,9 @@ def float_slider(
         finite_number(name, number)
     _check_ends(low, high)
     step = positive_number("step", (high - low) / 100 if step is None else step)
-    return _slider([*_stops(low, high, step), float(high), float(value)], low, high, value, tip, unit, label)
+    return _slider(
+        [float(low), *_stops(low, high, step), float(high), float(value)], low, high, value, tip, unit, label
+    )
 
 
 def menu(options: Iterable[Any], value: Any = None, tip: str = "", *, label: str | None = None) -> Control:

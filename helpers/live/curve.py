@@ -15,6 +15,7 @@ from helpers.training import History, Progress
 
 MOST_POINTS = 300  # of one line, each standing for the highest and the lowest loss around it
 X_COLUMNS = {"update": 0, "epoch": 0, "samples_seen": 1, "seconds": 2}
+VAGUE = {"size", "share", "learning", "weight"}
 ROOM = 3  # times a usual loss: above that a single run is wild, and leaves through the top
 
 
@@ -157,12 +158,17 @@ class Curve:
         }
 
     def called(self, present: Curve) -> str:
-        """What tells this run from the present one, for the end of its line: "batch size 32"."""
+        """What tells this run from the present one, for the end of its line: "batch 32, rate 0.01"."""
         if self.name and present.name and self.name != present.name:
             return self.name
         mine = [(label, text) for label, text in self.settings.items() if present.settings.get(label) != text]
-        words = ", ".join(text if text.startswith(label) else f"{label} {text}" for label, text in mine[:2])
+        words = ", ".join(f"{_short(label)} {text}" for label, text in mine[:2])
         return (words or "the same again") + (f" and {len(mine) - 2} more" if len(mine) > 2 else "")
+
+
+def _short(label: str) -> str:
+    """A label without the words that say least: "batch" for "batch size"."""
+    return " ".join(word for word in label.split() if word not in VAGUE) or label
 
 
 def _some(count: int) -> np.ndarray:

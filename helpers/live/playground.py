@@ -67,6 +67,7 @@ class Playground(LiveTraining):
     """
 
     KIND = "playground"
+    UNSAID: ClassVar = {"schedule": SCHEDULES["constant"].label}
     BUTTONS: ClassVar = [
         *LiveTraining.BUTTONS,
         ("export", "Export table", "download the table of runs as a CSV file"),
@@ -80,13 +81,14 @@ class Playground(LiveTraining):
         controls = {name: _starting_at(control, name, values) for name, control in CONTROLS.items()}
         self._source, self._movielens = source, MOVIELENS if source == "embedded" else source
         self._rows: list[dict[str, Any]] = []
-        self._kept: dict[int, tuple] = {}  # of every row: its curve, metric, floor, and what it did in words
+        self._kept: dict[int, tuple] = {}  # of every run: row, curve, metric, floor, and what it did in words
         self._parameters = 0
         self._in_front: int | None = None
         self.experiment: Any = None
         super().__init__(self._start_run, controls, Curves(metric="rmse"))
         self._view.row_pressed = lambda row: self._worker.call(lambda: self.show_run(row))
         self._take_home = TakeHome(self, self._view)
+        self.actions = self._take_home.actions
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -128,8 +130,7 @@ class Playground(LiveTraining):
         """
         if number not in self._kept:
             raise LessonError(f"There is no run {number} in the table: there are {', '.join(map(str, self._kept))}.")
-        curve, metric, floor, text = self._kept[number]
-        row = next(row for row in self._rows if row["run"] == number)
+        row, curve, metric, floor, text = self._kept[number]
         self._worker.drop()
         self.curves.measure(metric, floor)
         self.curves.bring_forward(curve, keep=bool(self._outcome))
@@ -140,10 +141,7 @@ class Playground(LiveTraining):
         finally:
             self._quiet = False
         self._in_front = number
-        self.show_curves()
-        view = self._open_view()
-        view.text = self.chart.text = text
-        view.running, view.progress, view.progress_text = False, 1.0, f"run {number} of the table"
+        self._screen.still(self.curves, text, f"run {number} of the table")
         self._take_home.show()
         self._show_table()
 
@@ -155,13 +153,7 @@ class Playground(LiveTraining):
 
     def settings(self) -> str:
         """The line of Python that sets a playground to the present settings."""
-        firsts = {name: control.options[control.start] for name, control in CONTROLS.items()}
-        source = [] if self._source == "embedded" else [repr(self._source)]
-        if source:
-            firsts["data"] = "MovieLens"
-        changed = [f"{name}={value!r}" for name, value in self.values.items() if value != firsts[name]]
-        held_back = [f"test_size={self._test_size!r}"] if self._test_size else []
-        return f"playground({', '.join(source + held_back + changed)})"
+        return settings_line(self.values, self._source, self._test_size)
 
     def csv(self) -> str:
         """The table of runs as a CSV file."""
@@ -195,26 +187,17 @@ class Playground(LiveTraining):
         return curve
 
     def _finished(self, run: Run) -> None:
-        history, metric = run.history, self.curves.metric
-        best, epochs = history.best_validation_loss, history.epochs
-        last = epochs["validation_loss"].iloc[-1] if len(epochs) else None
-        number = (self._rows[-1]["run"] if self._rows else 0) + 1
-        self._rows.append(
-            {
-                "run": number,
-                **run.values,
-                "best_loss": None if best is None else float(in_metric(best, metric)),
-                "best_epoch": history.best_epoch,
-                "last_loss": None if last is None else float(in_metric(last, metric)),
-                "updates": history.last.update if history.last else 0,
-                "parameters": self._parameters,
-                "memory": training_bytes(self._parameters, OPTIMIZER_NAMES[run.values["optimizer"]]) / 1e6,
-                "seconds": run.seconds,
-                "outcome": run.outcome,
-            }
+        number, metric = (self._rows[-1]["run"] if self._rows else 0) + 1, self.curves.metric
+        memory = training_bytes(self._parameters, OPTIMIZER_NAMES[run.values["optimizer"]]) / 1e6
+        self._rows.append(as_row(number, run, metric) | {"parameters": self._parameters, "memory": memory})
+        curve, floor = self.curves.run, self.curves.floor
+        self._kept[number] = (
+            self._rows[-1],
+            curve.compact(),
+            metric,
+            floor,
+            sentence(curve, metric, run.outcome),
         )
-        run_curve, floor = self.curves.run, self.curves.floor
-        self._kept[number] = run_curve.compact(), metric, floor, sentence(run_curve, metric, run.outcome)
         self._in_front = number
         self._show_table()
         super()._finished(run)
@@ -225,17 +208,6 @@ class Playground(LiveTraining):
         rows = [(row["run"], row) for row in reversed(self._rows)]
         best = best_runs(self._rows)
         self._open_view().details = as_html(rows, LABELS, best, CAPTION, self._in_front) if rows else ""
-
-    def _press(self, button: str) -> None:
-        if button in self._take_home.actions:
-            self._worker.call(self._take_home.actions[button])
-        else:
-            super()._press(button)
-
-    def _written(self) -> dict[str, Any]:
-        """The settings as `repr` names them: a schedule only where there is one."""
-        constant = SCHEDULES["constant"].label
-        return {name: value for name, value in self._run_values.items() if (name, value) != ("schedule", constant)}
 
 
 def playground(source: str | os.PathLike = "embedded", *, test_size: float = 0.0, **values: Any) -> Playground:
@@ -256,6 +228,34 @@ def playground(source: str | os.PathLike = "embedded", *, test_size: float = 0.0
         return Playground("embedded", {"data": "diabetes"} | values, test_size).opened()
     first = {} if source == "embedded" else {"data": "MovieLens"}
     return Playground(source, first | values, test_size).opened()
+
+
+def as_row(number: int, run: Run, metric: str) -> dict[str, Any]:
+    """What the table says of a run."""
+    history = run.history
+    best, epochs = history.best_validation_loss, history.epochs
+    last = epochs["validation_loss"].iloc[-1] if len(epochs) else None
+    return {
+        "run": number,
+        **run.values,
+        "best_loss": None if best is None else float(in_metric(best, metric)),
+        "best_epoch": history.best_epoch,
+        "last_loss": None if last is None else float(in_metric(last, metric)),
+        "updates": history.last.update if history.last else 0,
+        "seconds": run.seconds,
+        "outcome": run.outcome,
+    }
+
+
+def settings_line(values: Mapping[str, Any], source: str, test_size: float = 0.0) -> str:
+    """The call that makes a playground with these values."""
+    firsts = {name: control.options[control.start] for name, control in CONTROLS.items()}
+    given = [] if source == "embedded" else [repr(source)]
+    if given:
+        firsts["data"] = "MovieLens"
+    changed = [f"{name}={value!r}" for name, value in values.items() if value != firsts[name]]
+    held_back = [f"test_size={test_size!r}"] if test_size else []
+    return f"playground({', '.join(given + held_back + changed)})"
 
 
 def check_settings(values: Mapping[str, Any]) -> None:

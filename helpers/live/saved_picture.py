@@ -127,4 +127,5 @@ def encode(canvas: FigureCanvasAgg, colours: int | None = 128, compression: int 
 
 def release(canvas: FigureCanvasAgg) -> None:
     """Give a canvas's bitmap back now: its figure is full of reference cycles, and waits for the collector."""
-    vars(canvas.renderer).clear()
+    if hasattr(canvas, "renderer"):  # it has drawn something
+        vars(canvas.renderer).clear()

@@ -15,16 +15,13 @@ from helpers.live.curves import Curves
 from helpers.live.part import Live
 from helpers.live.plain_loops import as_progress
 from helpers.live.saved_picture import HEIGHT, WIDTH, saved_picture
-from helpers.live.words import progress_line, sentence
+from helpers.live.screen import Screen
+from helpers.live.worker import Worker
 from helpers.plots import X_AXES
 from helpers.training import History, Progress
 
 FIRST_SLICE = 0.002  # seconds of training before the first frame of a run
 SLICE = 0.025  # seconds of training between two looks at the sliders, at most
-FRAME = 0.03  # seconds between two frames, at least
-DRAWING = 0.2  # share of the time that goes into frames, as a rule at most
-WORDS = 0.12  # seconds between two lines of progress, at least: every message costs the page time
-LONGEST_WAIT = 0.2  # seconds; a frame that takes longer must not be the last for a while
 AXES = ("x_axis", "log_scale")
 
 
@@ -55,6 +52,7 @@ class LiveTraining(Live):
     """
 
     KIND: ClassVar = "live_training"
+    UNSAID: ClassVar[dict[str, Any]] = {}  # values that `repr` passes over
     BUTTONS: ClassVar = [
         ("start", "Start", "train again with these values"),
         ("stop", "Stop", "stop training; the curve so far stays"),
@@ -70,10 +68,11 @@ class LiveTraining(Live):
         self._make_run = begin
         self.curves: Curves | None = curves
         self._newest = curves.run
+        self.actions: dict[str, Callable[[], None]] = {}  # of further buttons
         self._run_values: dict[str, Any] = {}
         self._outcome = self._name = ""
         self._forget = False
-        self._words_due = 0.0
+        self._screen = Screen(self.chart, self._view, self.sync)
         self.on_end: Callable[[Run], None] | None = None
         self.chart.run = curves.for_page()
 
@@ -94,7 +93,11 @@ class LiveTraining(Live):
     def opened(self) -> Self:
         """This part, with its first run complete in synchronous mode; otherwise that begins when it is displayed."""
         if self.sync:
-            self.start()
+            try:
+                self.start()
+            except BaseException:
+                self.close()
+                raise
         return self
 
     def start(self) -> None:
@@ -119,14 +122,15 @@ class LiveTraining(Live):
         )  # Out[…] of the notebook may hold this object for as long as the kernel lives
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={write_number(value)}" for name, value in self._written().items())
+        said = {name: value for name, value in self._run_values.items() if (name, value) not in self.UNSAID.items()}
+        values = ", ".join(f"{name}={write_number(value)}" for name, value in said.items())
         return f"{self.KIND}({values}): {self._summary()}"
 
-    def _written(self) -> dict[str, Any]:
-        return self._run_values
-
     def _press(self, button: str) -> None:
-        {"start": self.start, "stop": self.stop, "reset": self.reset}[button]()
+        if button in self.actions:
+            self._worker.call(self.actions[button])
+        else:
+            {"start": self.start, "stop": self.stop, "reset": self.reset}[button]()
 
     def _saved(self) -> tuple[tuple[int, int], bytes]:
         axes, curves = (self.curves.x, self.curves.log), self.curves
@@ -145,9 +149,9 @@ class LiveTraining(Live):
         try:
             run = as_progress(self._make_run(**values))
             while not self._outcome:
-                self._outcome = self._advance(run, curve, budget)
+                self._outcome = advance(run, curve, budget, self._worker)
                 if self._outcome or (perf_counter() >= next_frame and not self.sync):
-                    next_frame = self._draw(perf_counter() - begun)
+                    next_frame = self._screen.frame(self.curves, self._outcome, perf_counter() - begun)
                 if not self._outcome:
                     # A slice ends when the next frame is due.
                     budget = min(SLICE, max(next_frame - perf_counter(), FIRST_SLICE))
@@ -159,7 +163,7 @@ class LiveTraining(Live):
             if not self.sync:
                 curve.read()
                 self._outcome = "failed"
-                self._draw(perf_counter() - begun)
+                self._screen.frame(self.curves, self._outcome, perf_counter() - begun)
             raise
         finally:
             if run is not None:
@@ -175,57 +179,10 @@ class LiveTraining(Live):
             self.curves.clear()
             self._forget = False
         # A run that was replaced while it trained is no result: it leaves nothing in the picture.
-        curve = self.curves.begin(bool(self._outcome), self._settings(values), self._name)
+        curve = self.curves.begin(bool(self._outcome), in_words(self._controls, values), self._name)
         self._newest, self._run_values, self._outcome = curve, values, ""
-        self._words_due = 0.0
-        self._view.progress_text = "starting"  # every message takes time: the rest follows the first frame
+        self._screen.begin()
         return curve
-
-    def _settings(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Label -> text of these values, as they stand beside the controls."""
-        controls = ((name, self._controls[name], value) for name, value in values.items())
-        return {c.label or name.replace("_", " "): c.texts[c.position(name, value)] for name, c, value in controls}
-
-    def _advance(self, run: Iterator[Progress], curve: Curve, budget: float) -> str:
-        """Train for `budget` seconds; returns how the run ended, or nothing while it goes on."""
-        ends, outcome = perf_counter() + budget, "complete"
-        for progress in run:
-            curve.add(progress)
-            if perf_counter() >= ends:
-                outcome = ""
-                break
-        curve.read()
-        if not len(curve):
-            raise LessonError("The run ended before its first update: start must return a run with at least one.")
-        if curve.diverged:
-            return "diverged"
-        return outcome or ("stopped" if self._worker.stopping else "")
-
-    def _draw(self, elapsed: float) -> float:
-        """Send a frame; returns when the next one is due."""
-        view, curve, begun = self._view, self.curves.run, perf_counter()
-        if self._outcome:
-            self.curves.fit()
-        if not self.sync:
-            self.show_curves()
-        if self._outcome or elapsed >= self._words_due:
-            self._words_due = elapsed + WORDS
-            view.running, view.progress = not self._outcome, len(curve) / (curve.num_updates or len(curve) or 1)
-            view.progress_text = progress_line(curve, self._outcome, elapsed)
-            view.text = self.chart.text = sentence(curve, self.curves.metric, self._outcome) if self._outcome else ""
-            view.error = view.traceback = ""
-        now = perf_counter()
-        return now + min(max(FRAME, (now - begun) * (1 / DRAWING - 1)), LONGEST_WAIT)
-
-    def show_curves(self) -> None:
-        """Send the page what the picture shows now."""
-        with self.chart.hold_sync():
-            earlier = [*self.curves.earlier, self.curves.run.settings]
-            if earlier != self.chart.earlier_sent:
-                self.chart.earlier, self.chart.earlier_sent = self.curves.earlier_for_page(), earlier
-            if len(self.curves.run) and not self.curves.run.num_updates and len(self.chart.x_axes) > 2:
-                self.chart.x_axes = {name: X_AXES[name] for name in ("update", "seconds")}  # all that is known of it
-            self.chart.run = self.curves.for_page()
 
     def _summary(self) -> str:
         if self._view is None:
@@ -233,6 +190,28 @@ class LiveTraining(Live):
         if not self._outcome:
             return "running" if self._begun else "not started"
         return self._view.text
+
+
+def in_words(controls: Mapping[str, Control], values: Mapping[str, Any]) -> dict[str, str]:
+    """Label -> text of these values, as they stand beside the controls."""
+    named = ((name, controls[name], value) for name, value in values.items())
+    return {c.label or name.replace("_", " "): c.texts[c.position(name, value)] for name, c, value in named}
+
+
+def advance(run: Iterator[Progress], curve: Curve, budget: float, worker: Worker) -> str:
+    """Train for `budget` seconds; returns how the run ended, or nothing while it goes on."""
+    ends, outcome = perf_counter() + budget, "complete"
+    for progress in run:
+        curve.add(progress)
+        if perf_counter() >= ends:
+            outcome = ""
+            break
+    curve.read()
+    if not len(curve):
+        raise LessonError("The run ended before its first update: start must return a run with at least one.")
+    if curve.diverged:
+        return "diverged"
+    return outcome or ("stopped" if worker.stopping else "")
 
 
 def live_training(

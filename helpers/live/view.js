@@ -54,7 +54,10 @@ function render({ model, el }) {
   let part = null, output = null;
   // Shortcuts of the notebook would take the arrows to walk through the cells. JupyterLab hears keys on their way up,
   // Notebook 7 on their way down, and both leave alone what has this mark.
-  const mark = (event) => output.toggleAttribute("data-lm-suppress-shortcuts", !event.ctrlKey && !event.metaKey);
+  const mark = (event) => {
+    if (!output.contains(event.target)) return;
+    event.target.toggleAttribute("data-lm-suppress-shortcuts", !event.ctrlKey && !event.metaKey);
+  };
   const keep = (event) => { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); };
   const refresh = () => {
     if (!part) return;

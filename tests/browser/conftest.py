@@ -190,21 +190,21 @@ def check_boxes(notebook: Notebook, live: LivePart, width: int) -> None:
             assert visible["x"] <= box["x"] and box["x"] + box["width"] <= visible["x"] + visible["width"]
 
 
-def start_lab(folder: Path, private: Path) -> tuple[Lab, subprocess.Popen]:
-    """Start JupyterLab on a free port over `folder`, with settings and data of its own under `private`."""
+def start_lab(
+    folder: Path, private: Path, module: str = "jupyterlab", python: str = sys.executable
+) -> tuple[Lab, subprocess.Popen]:
+    """Start JupyterLab, or Notebook 7, on a free port over `folder`, with settings and data of its own in `private`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR")
     environment = dict(os.environ, **{name: str(private / name) for name in names})
     environment.pop("EPOCH_SYNC", None)
-    quiet = private / "JUPYTER_CONFIG_DIR/lab/user-settings/@jupyterlab/apputils-extension"
-    quiet.mkdir(parents=True)
-    (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
     token = secrets.token_hex(8)
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
+        python, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
         f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--expose-app-in-browser",
+        f"--LabApp.app_settings_dir={Path(__file__).parents[2] / 'binder/lab'}",
     ]  # fmt: skip
     with (private / "log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)

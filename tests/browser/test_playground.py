@@ -52,6 +52,7 @@ def test_rows_code_and_settings(open_notebook) -> None:
     notebook.run_all()
     play = notebook.live(0)
     play.wait_until_done()
+    expect(notebook.page.get_by_text("get notified about official Jupyter news")).to_have_count(0)  # as `make lab` does
     check_boxes(notebook, play, 1366)
     play.slider("learning rate").focus()
     notebook.page.keyboard.press("ArrowRight")

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from helpers.checks import LessonError
 from helpers.live.controls import (
@@ -106,3 +108,41 @@ def test_numpys_whole_numbers_become_pythons() -> None:
     powers, whole = powers_of_two(np.int64(1), np.int64(8), np.int64(4)), int_slider(np.int64(1), 5, np.int64(3))
     assert powers.options == (1, 2, 4, 8) and whole.options == (1, 2, 3, 4, 5)
     assert {type(option) for option in (*powers.options, *whole.options)} == {int}
+
+
+@pytest.mark.fault("one sentence")
+def test_what_is_no_menu_no_tip_and_no_label() -> None:
+    for action, words in (
+        (lambda: menu([[1], [2]]), "A menu's options are words"),
+        (lambda: int_slider(1, 9, 5, None), "tip must be words"),
+        (lambda: int_slider(1, 9, 5, label=5), "label must be words"),
+    ):
+        with pytest.raises(LessonError, match=words):
+            action()
+
+
+FINITE = st.floats(-1e12, 1e12, allow_nan=False).filter(lambda value: value == 0 or abs(value) > 1e-12)
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(st.lists(FINITE, min_size=3, max_size=3, unique=True).map(sorted))
+def test_a_float_slider_has_its_ends_and_begins_at_its_value(numbers: list[float]) -> None:
+    low, middle, high = numbers
+    if not middle - low > 1e-6 * (high - low) < high - middle:
+        return
+    control = float_slider(low, high, middle)
+    assert value(control) == pytest.approx(middle, rel=1e-8)
+    assert control.options[0] == pytest.approx(low, rel=1e-8) and control.options[-1] == pytest.approx(high, rel=1e-8)
+    assert list(control.options) == sorted(control.options) and len(control.options) <= 103
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(st.integers(-30, 5), st.integers(1, 12), st.floats(0, 1))
+def test_a_log_slider_over_any_decades_begins_at_its_value(decade: int, decades: int, share: float) -> None:
+    low, high = 10.0**decade, 10.0 ** (decade + decades)
+    first = low * (high / low) ** share
+    first = min(max(first, low), high)
+    control = log_slider(low, high, first)  # tiny numbers, too: 1e-30 is not 2e-30
+    assert value(control) == pytest.approx(first, rel=1e-8)
+    gaps = np.diff(np.log10(control.options))
+    assert gaps.min() > 0 and gaps.max() < 0.31

@@ -116,9 +116,9 @@ def test_earlier_runs_are_capped_and_small() -> None:
 
 def test_an_earlier_run_is_called_by_what_differs() -> None:
     present = Curve({"batch size": "64", "rate": "0.1", "epochs": "3"})
-    assert Curve({**present.settings, "batch size": "32"}).called(present) == "batch size 32"
-    assert Curve({**present.settings, "batch size": "32", "rate": "1"}).called(present) == "batch size 32, rate 1"
-    assert Curve({"batch size": "1", "rate": "1", "epochs": "1"}).called(present) == "batch size 1, rate 1 and 1 more"
+    assert Curve({**present.settings, "batch size": "32"}).called(present) == "batch 32"
+    assert Curve({**present.settings, "batch size": "32", "rate": "1"}).called(present) == "batch 32, rate 1"
+    assert Curve({"batch size": "1", "rate": "1", "epochs": "1"}).called(present) == "batch 1, rate 1 and 1 more"
     assert Curve(present.settings).called(present) == "the same again"
     assert Curve({"rate": "1"}, "wild").called(Curve({"rate": "2"}, "tame")) == "wild"
     assert Curve({"rate": "1"}, "wild").called(Curve({"rate": "2"})) == "rate 1"  # a learner's own run beside it

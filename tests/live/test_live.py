@@ -7,6 +7,7 @@ import base64
 import contextvars
 import io
 import math
+import re
 import subprocess
 import sys
 import threading
@@ -510,3 +511,130 @@ def test_a_generator_makes_a_picture_that_grows_and_a_move_begins_it_anew() -> N
     in_loop(scenario)
     sync = live_picture(draw, n=int_slider(1, 9, 4), width=2, height=1)
     assert repr(sync) == "live_picture(n=4): 4 of 4 lines." and seen[-1] == "3 of 3 lines."
+
+
+# ---------------------------------------------------------------------------------------------------- what goes wrong
+
+
+@pytest.mark.fault("one red line; the kernel stays")
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), MemoryError()], ids=repr)
+def test_nothing_that_a_run_raises_leaves_the_loop(error: BaseException) -> None:
+    def start(value: int) -> Iterator[Progress]:
+        yield progress(1, 40, 1.0)
+        if value == 6:
+            raise error
+        yield from (progress(update, 40, 1.0) for update in range(2, 41))
+
+    async def scenario() -> None:
+        live = live_training(start, value=int_slider(1, 9, 6))
+        live._repr_mimebundle_()
+        await ended(live)
+        assert live.state.error.startswith(type(error).__name__) and not live.state.running
+        live.set(value=5)
+        await ended(live)
+        assert live.state.error == "" and len(live.history) == 40
+
+    in_loop(scenario)
+
+
+@pytest.mark.fault("one red line; the new run trains")
+def test_a_finally_that_raises_does_not_swallow_the_new_run() -> None:
+    def start(value: int) -> Iterator[Progress]:
+        try:
+            for update in range(1, 401):
+                time.sleep(0.001)
+                yield progress(update, 400, 1.0)
+        finally:
+            if value == 6:
+                raise OSError("the file is gone")
+
+    async def scenario() -> None:
+        live = live_training(start, value=int_slider(1, 9, 6))
+        seen = []
+        live.widget.observe(lambda change: seen.append(change["new"]), "error")
+        live._repr_mimebundle_()
+        await asyncio.sleep(0.1)
+        live.set(value=5)
+        await ended(live)
+        assert len(live.history) == 400 and live.curves.run.settings == {"value": "5"}
+        assert "OSError: the file is gone" in seen
+
+    in_loop(scenario)
+
+
+@pytest.mark.fault("one red line in place of the picture")
+def test_an_error_while_drawing_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        live = live_training(Runs(40, pause=0).start, value=int_slider(1, 9, 5))
+        monkeypatch.setattr(live.curves, "for_page", lambda: 1 / 0)
+        live._repr_mimebundle_()
+        await ended(live)
+        assert live.state.error == "ZeroDivisionError: division by zero"
+
+    in_loop(scenario)
+    for floor in (math.inf, "x"):
+        with pytest.raises(LessonError, match="floor must be a number"):
+            live_training(Runs().start, value=int_slider(1, 9, 5), floor=floor)
+
+
+@pytest.mark.fault("one sentence")
+def test_what_is_no_run_and_no_sentence_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EPOCH_SYNC", "1")
+    control = int_slider(1, 9, 5)
+    for start, words in (
+        (lambda n: None, "start must return a run"),
+        (lambda n: iter(()), "ended before its first update"),
+        (lambda n: iter(["low"]), "A loop yields its loss"),
+    ):
+        widgets = len(ipywidgets.widgets.widget._instances)
+        with pytest.raises(LessonError, match=words):
+            live_training(start, n=control)
+        assert len(ipywidgets.widgets.widget._instances) == widgets  # what failed leaves nothing behind
+    with pytest.raises(LessonError, match="draw returns one sentence"):
+        live_picture(lambda figure, n: [n], n=control)
+
+
+def test_what_callbacks_make_belongs_to_no_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents = iter([{"header": {"msg_id": str(number)}, "content": {}} for number in range(2)])
+    monkeypatch.setattr(worker, "get_ipython", lambda: types.SimpleNamespace(get_parent=lambda: next(parents)))
+    one, two = (live_picture(lambda figure, words=words: words) for words in ("one", "two"))
+    assert (repr(one), repr(two)) == ("live_picture(): one", "live_picture(): two")
+
+
+# ---------------------------------------------------------------------------------------------------- any loop
+
+
+def test_a_plain_loop_is_a_live_part() -> None:
+    """The ten lines of the README: classification, a `DataLoader`, nothing of this course but the live part."""
+    from sklearn.datasets import load_iris
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    flowers = load_iris()
+    data = TensorDataset(torch.tensor(flowers.data, dtype=torch.float32), torch.tensor(flowers.target))
+
+    def start(learning_rate):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
+        optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate)
+        for _ in range(20):
+            for inputs, labels in DataLoader(data, batch_size=30, shuffle=True):
+                loss = nn.functional.cross_entropy(model(inputs), labels)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                yield loss
+            with torch.no_grad():
+                yield loss, nn.functional.cross_entropy(model(data.tensors[0]), data.tensors[1])
+
+    live = live_training(start, learning_rate=log_slider(0.001, 1, 0.1))
+    assert re.match(r"Ended after 120 updates\. The loss, .*, fell from 1\.\d+ to 0\.\d+\. Validation loss", live.text)
+    assert live.history.epochs["update"].tolist() == list(range(6, 121, 6))
+    epoch = live.history.losses[6:12]
+    assert live.history.epochs["train_loss"].iloc[1] == pytest.approx(sum(epoch) / 6)
+    assert live.curves.for_page()["x"]["update"] == 150  # how long it will be is not known: the next round number
+    best = live.history.best_validation_loss
+    live.set(learning_rate=0.001)
+    assert live.history.best_validation_loss > best
+    [earlier] = live.curves.earlier
+    assert earlier.called(live.curves.run) == "rate 0.1"

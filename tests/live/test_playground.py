@@ -272,7 +272,7 @@ def test_a_row_brings_its_curve_forward_and_its_settings_back(play: Playground) 
     assert len(play.runs) == 3 and play.values["learning_rate"] == 0.01  # nothing was trained
     assert play.text != text and play.curves.run.settings["learning rate"] == "0.01"
     names = [curve.called(play.curves.run) for curve in play.curves.earlier]
-    assert names == ["learning rate 0.001", "learning rate 0.1"]
+    assert names == ["rate 0.001", "rate 0.1"]
     assert (
         'data-run="2" class="best shown"' in play.widget.details or 'data-run="2" class="shown"' in play.widget.details
     )
@@ -308,6 +308,19 @@ def test_runs_are_finished_when_they_are_read(monkeypatch: pytest.MonkeyPatch) -
             part.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_the_staircase_is_what_the_page_says_it_is() -> None:
+    task = load_task("embedded", 0.2, 42)
+    climbs, drops = {}, {}
+    for shuffle in (True, False):
+        model = CollaborativeFilter(*task.num_rows, 50, mean=task.train.targets.mean().item())
+        config = Config(num_epochs=5, learning_rate=0.01, shuffle=shuffle)
+        losses = np.reshape(History.of(train(model, task.train, None, config)).losses, (5, 98))
+        first, last = losses[:, :10].mean(axis=1), losses[:, -10:].mean(axis=1)
+        climbs[shuffle], drops[shuffle] = (last - first)[2:], (last[:-1] - first[1:])[1:]
+    assert (climbs[True] > 0.05).all() and (climbs[False] < 0).all()  # a new order each epoch, one fixed order
+    assert (drops[True] > 2 * drops[False]).all()
 
 
 # ---------------------------------------------------------------------------------------- to take home
