@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ def ladder(axes: Axes, names: Sequence[str], columns: Mapping[str, Column]) -> N
     for (column, (scores, errors)), (shift, colour, marker) in zip(columns.items(), styles, strict=True):
         rows = np.arange(len(names)) + shift
         axes.errorbar(scores, rows, xerr=errors, color=colour, marker=marker, linestyle="none", capsize=3, label=column)
-        style = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": ink(colour)}
+        style: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": ink(colour)}
         for score, row in zip(scores, rows, strict=True):
             axes.annotate(f"{score:.3f}", (score, row), (12, 0), **style)
     axes.set_yticks(range(len(names)), names)
