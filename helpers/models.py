@@ -74,8 +74,8 @@ class CollaborativeFilter(_RowModel):
         seed: int = 42,
     ) -> None:
         super().__init__()
-        positive_int("num_users", num_users)
-        positive_int("num_movies", num_movies)
+        self.num_users = positive_int("num_users", num_users)
+        self.num_movies = positive_int("num_movies", num_movies)
         if embedding_dim != 0:
             positive_int("embedding_dim", embedding_dim)
         elif not biases:

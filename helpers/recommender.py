@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from textwrap import shorten
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,10 +28,8 @@ from helpers.models import CollaborativeFilter
 @torch.no_grad()
 def scores_for(model: CollaborativeFilter, user: int) -> Tensor:
     """What the model predicts for every movie for the user in this row: (num_movies,) stars."""
-    num_users = (model.user_bias or model.user_embedding).num_embeddings
-    num_movies = (model.movie_bias or model.movie_embedding).num_embeddings
-    user = _row("user", user, num_users)
-    movies = torch.arange(num_movies, device=model.mean.device)
+    user = _row("user", user, model.num_users)
+    movies = torch.arange(model.num_movies, device=model.mean.device)
     return model(torch.stack([torch.full_like(movies, user), movies], dim=1))
 
 
@@ -48,7 +47,7 @@ def top(scores: Tensor, n: int = 5, exclude: Iterable[int] | Iterable[bool] = ()
     return scores.topk(n).indices.tolist()
 
 
-def _left_out(exclude: Iterable[int] | Iterable[bool], num_rows: int) -> Tensor:
+def _left_out(exclude: Any, num_rows: int) -> Tensor:
     """Row numbers or a mask, as a mask of all rows."""
     given = exclude.tolist() if hasattr(exclude, "tolist") else exclude
     rows = [_plain(row) for row in given] if isinstance(given, Iterable) else [given]
@@ -77,7 +76,7 @@ def similar(vectors: Tensor, movie: int, n: int = 5, exclude: Iterable[int] | It
     return top(similarity(vectors, vectors[movie]), n, left_out)
 
 
-def _row(kind: str, row: object, num_rows: int) -> int:
+def _row(kind: str, row: Any, num_rows: int) -> int:
     row = _plain(row)
     if not _is_row(row, num_rows):
         raise LessonError(
@@ -90,7 +89,7 @@ def _is_row(row: object, num_rows: int) -> bool:
     return is_whole(row) and 0 <= row < num_rows
 
 
-def _plain(value: object) -> object:
+def _plain(value: object) -> Any:
     """A single number of NumPy or PyTorch as Python's own; anything else as it is."""
     return value.item() if isinstance(value, Tensor | np.ndarray | np.generic) and value.ndim == 0 else value
 
@@ -141,8 +140,7 @@ def fold_in(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[f
     positive_number("penalty", penalty)
     # Tensors of one number are never equal in a set: numbers are.
     movies, stars = [_plain(movie) for movie in movies], [_plain(star) for star in stars]
-    _check_foldable(model, movies, stars)
-    vectors, movie_bias = model.movie_embedding.weight, model.movie_bias.weight.squeeze(1)
+    vectors, movie_bias = _tables(model, movies, stars)
     ones = torch.ones_like(movie_bias).unsqueeze(1)  # what the bias multiplies
     everything = torch.cat([ones, vectors], dim=1)  # (movies, 1 + d)
     rows = torch.tensor(movies, dtype=torch.int64, device=vectors.device)
@@ -155,19 +153,20 @@ def fold_in(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[f
     return Newcomer(row[0], row[1:], model.mean + movie_bias + reasons.sum(1), reasons, left_over)
 
 
-def _check_foldable(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[float]) -> None:
+def _tables(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """The movies' vectors (movies, d) and biases (movies,), of a model and ratings that can be folded in."""
     if model.movie_bias is None or model.movie_embedding is None:
         raise LessonError("Folding in needs a model with biases and embeddings.")
     if len(movies) == 0 or len(movies) != len(stars):
         counts = f"{len(movies)} movies and {len(stars)} ratings"
         raise LessonError(f"Give one rating for each movie, and at least one: there are {counts}.")
-    num_movies = model.movie_bias.num_embeddings
-    if not all(_is_row(movie, num_movies) for movie in movies):
-        raise LessonError(f"Movies are row numbers from 0 to {num_movies - 1}: ratings.movie_row(id) finds them.")
+    if not all(_is_row(movie, model.num_movies) for movie in movies):
+        raise LessonError(f"Movies are row numbers from 0 to {model.num_movies - 1}: ratings.movie_row(id) finds them.")
     if len(set(movies)) != len(movies):
         raise LessonError("A movie stands twice in the list: give each one rating.")
     if not all(isinstance(star, Real) and math.isfinite(star) for star in stars):
         raise LessonError(f"Ratings are numbers of stars, such as 4.5; you gave {stars}.")
+    return model.movie_embedding.weight, model.movie_bias.weight.squeeze(1)
 
 
 def strongest_reason(newcomer: Newcomer, movie: int, titles: Sequence[str], least: float = 0.01) -> str:
@@ -236,6 +235,8 @@ def taste_recovery(
 
     Returns (score, floors of shape (shuffles,)); `movies` picks rows, all by default.
     """
+    if model.user_embedding is None or model.movie_embedding is None:
+        raise LessonError("A model without embeddings has learned no tastes: give it an embedding_dim of 1 or more.")
     movies = np.arange(len(truth.movie_tastes)) if movies is None else np.asarray(movies)
     vectors = model.movie_embedding.weight.detach().cpu().double().numpy()[movies]
     learned = _pairs(model.user_embedding.weight.detach().cpu().double().numpy(), vectors)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.distributed as dist
@@ -80,6 +80,7 @@ def average_gradients(model: nn.Module, shares: Shares) -> list[RemovableHandle]
     """
 
     def average(weights: Tensor) -> None:
+        assert weights.grad is not None  # the hook runs when it is there
         weights.grad.mul_(shares.weight)
         dist.all_reduce(weights.grad, op=dist.ReduceOp.SUM)
 
@@ -121,7 +122,9 @@ def train(
     if num_workers() == 1:
         return training.train(model, train_set, validation_set, config, **options)
     shares = Shares(train_set, rank(), num_workers())
-    return _with_everyones_loss(model, shares, training.train(model, shares, validation_set, config, **options))
+    return _with_everyones_loss(
+        model, shares, training.train(model, cast("Samples", shares), validation_set, config, **options)
+    )
 
 
 def _with_everyones_loss(model: nn.Module, shares: Shares, run: Iterator[Progress]) -> Iterator[Progress]:

@@ -56,9 +56,9 @@ class Workers:
             raise LessonError(f"The function and its arguments cannot be sent to the workers: {error}.") from error
         with self._one_at_a_time:
             if self._process is None or self._process.poll() is not None:
-                self._start()
+                self._process = self._start()
             try:
-                return self._results(job)
+                return self._results(self._process, job)
             except BaseException:
                 self.close()  # an interrupted job is not waited for
                 raise
@@ -66,6 +66,7 @@ class Workers:
     def close(self) -> None:
         """End the processes, and wait until they have ended."""
         if self._process is not None:
+            assert self._process.stdin is not None  # a pipe, as _start made it
             self._process.stdin.close()
             self._process.terminate()  # torchrun passes it on
             self._process.wait()
@@ -80,14 +81,14 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _start(self) -> None:
+    def _start(self) -> subprocess.Popen:
         self.close()
         # A worker tidies up as well, should this process be killed: who comes second finds nothing.
         self._temporary = tempfile.TemporaryDirectory(prefix="workers-", ignore_cleanup_errors=True)
         self._folder, self._jobs = Path(self._temporary.name), 0
         with (self._folder / REPORT).open("w") as report:
             # The pipe at their standard input breaks when this process ends.
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 command(self.number, f"--log-dir={self._folder}", "-m", "helpers.data_parallel", str(self._folder)),
                 env=_environment(),
                 stdin=subprocess.PIPE,
@@ -95,13 +96,13 @@ class Workers:
                 stderr=subprocess.STDOUT,
             )
 
-    def _results(self, job: bytes) -> list:
+    def _results(self, process: subprocess.Popen, job: bytes) -> list:
         self._jobs += 1
         write(self._folder / f"job-{self._jobs}", job)
         results = [self._folder / f"result-{self._jobs}-{rank}" for rank in range(self.number)]
         while not all(result.exists() for result in results):
-            if self._process.poll() is not None or self._ended(results):
-                raise LessonError(self._what_happened(results))
+            if process.poll() is not None or self._ended(results):
+                raise LessonError(self._what_happened(process, results))
             time.sleep(LOOK_AGAIN)
         return [_unpacked(rank, result.read_bytes()) for rank, result in enumerate(results)]
 
@@ -110,10 +111,10 @@ class Workers:
         gone = [rank for rank in range(self.number) if not _runs(self._folder / f"worker-{rank}")]
         return [rank for rank in gone if not results[rank].exists()]
 
-    def _what_happened(self, results: list[Path]) -> str:
+    def _what_happened(self, process: subprocess.Popen, results: list[Path]) -> str:
         """One sentence on the worker that failed first, from torchrun's report and what the workers wrote."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(LAST_WORDS)
+            process.wait(LAST_WORDS)
         report = (self._folder / REPORT).read_text(encoding="utf-8", errors="replace")
         found = re.findall(r"^ *rank *: (\d+).*\n *exitcode *: (-?\d+)", report, re.MULTILINE)
         codes = {int(rank): int(code) for rank, code in found}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 import numpy as np
 
@@ -32,9 +33,9 @@ def as_numbers(answer: object) -> np.ndarray | None:
         return None
 
 
-def _as_float(item: object) -> float:
+def _as_float(item: Any) -> float:
     try:
-        return float(item)  # type: ignore[arg-type]
+        return float(item)
     except OverflowError:
         return math.inf
 

@@ -85,6 +85,8 @@ def number(
         otherwise: the hint for any other number.
     """
 
+    wrong = wrong or {}
+
     def judge(answer: object) -> Reply:
         given = as_numbers(answer)
         if given is None or given.size != 1:
@@ -93,10 +95,10 @@ def number(
         if _close(value, expected, tolerance):
             return _right(right)
         # The nearest of the known mistakes, so that a generous tolerance never gives another one's hint.
-        near = [mistake for mistake in wrong or {} if _close(value, mistake, max(tolerance, 1e-3))]
+        near = [mistake for mistake in wrong if _close(value, mistake, max(tolerance, 1e-3))]
         return Reply(False, wrong[min(near, key=lambda mistake: abs(mistake - value))] if near else otherwise)
 
-    return Judge(judge, "number", tuple((wrong or {}).values()))
+    return Judge(judge, "number", tuple(wrong.values()))
 
 
 def numbers(

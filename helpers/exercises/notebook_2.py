@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,10 +12,10 @@ from torch import Tensor
 from helpers.exercises import Judge, choice, function, number, numbers
 
 
-def _value(answer: object) -> float | None:
+def _value(answer: Any) -> float | None:
     """One number, whatever holds it; None for anything else."""
     try:
-        return float(answer)  # type: ignore[arg-type]
+        return float(answer)
     except (TypeError, ValueError):
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
@@ -77,7 +78,9 @@ def _train_your_own(answer: object) -> Reply:
     ratings = load_ratings()
     parts = train_test_split(split(ratings).train_index, test_size=0.2, random_state=42)
     train_set, validation_set = (ratings.samples(part) for part in parts)
-    settings = {name: value.lower() if isinstance(value, str) else value for name, value in answer.items()}
+    settings: dict[str, Any] = {
+        name: value.lower() if isinstance(value, str) else value for name, value in answer.items()
+    }
     embedding_dim = settings.pop("embedding_dim", 50)
     if is_whole(embedding_dim) and embedding_dim > MOST_NUMBERS:
         return Reply(
@@ -206,6 +209,6 @@ EXERCISES: dict[str, Judge] = {
         tolerance=1e-3,
     ),
     "4.6": function(_test_best_within, right="With the best weights kept, a run is worth its lowest loss."),
-    "4.7": _train_your_own,
-    "4.8": _search_your_own,
+    "4.7": Judge(_train_your_own),
+    "4.8": Judge(_search_your_own),
 }

@@ -9,6 +9,7 @@ minified code that nobody here can review would come with it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import anywidget
 from traitlets import Bool, Dict, List, Unicode
@@ -25,7 +26,7 @@ class Chart(anywidget.AnyWidget):
     _esm = "".join(map(beside, ("chart_tools.js", "chart_drawing.js", "chart.js")))
 
     run = Dict(help="the present run and the limits of the axes, see `Curves.for_page`").tag(sync=True)
-    earlier = List(help="the earlier runs, see `Curves.earlier_for_page`").tag(sync=True)
+    earlier: List[Any] = List(help="the earlier runs, see `Curves.earlier_for_page`").tag(sync=True)
     x_axis = Unicode("update", help="what the horizontal axis counts").tag(sync=True)
     x_axes = Dict(help="what it may count -> how that is written").tag(sync=True)
     log_scale = Bool(False).tag(sync=True)

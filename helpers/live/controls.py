@@ -173,7 +173,7 @@ def _choice(
     return Control(kind, options, texts, control.position("value", value), tip, label)
 
 
-def _same(option: object, value: object) -> bool:
+def _same(option: Any, value: Any) -> bool:
     numbers = [isinstance(thing, Real) and not isinstance(thing, bool) for thing in (option, value)]
     if all(numbers):
         return math.isclose(option, value, rel_tol=1e-9)

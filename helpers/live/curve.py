@@ -63,7 +63,7 @@ class Curve:
         for number, (progress, loss) in enumerate(zip(unread, losses, strict=True)):
             self.history.add(progress)
             validation_loss = np.nan if progress.validation_loss is None else progress.validation_loss
-            if progress.epoch_ended:
+            if progress.train_loss is not None:  # an epoch has ended
                 self._epochs.append((len(self._rows) + number, progress.train_loss, validation_loss))
             if not (np.isfinite(loss) and (progress.validation_loss is None or np.isfinite(validation_loss))):
                 self.diverged, unread = True, unread[: number + 1]
@@ -114,7 +114,7 @@ class Curve:
         kept = np.union1d(starts, epochs.rows[_some(len(epochs.rows))]).astype(int)
         where = {row: place for place, row in enumerate(kept)}
         copy._rows = self._rows[kept]
-        copy._epochs = [(where[row], *losses) for row, *losses in self._epochs if row in where]
+        copy._epochs = [(where[row], train, validation) for row, train, validation in self._epochs if row in where]
         copy._spans = dict(self._spans)
         return copy
 

@@ -29,6 +29,12 @@ class Curves:
         self.floor = None if floor is None else float(finite_number("floor", floor))
         self.clear()
 
+    def clear(self) -> None:
+        """Forget every run."""
+        self.run = Curve()
+        self.earlier: list[Curve] = []
+        self._y: dict[bool, tuple[float, float]] = {}
+
     def begin(self, keep: bool, settings: Mapping[str, str] | None = None, name: str = "") -> Curve:
         """Start a new run; `keep` leaves the former one in the picture as an earlier run."""
         if keep and len(self.run):
@@ -45,11 +51,6 @@ class Curves:
         self.earlier = [other for other in others if (other.settings, other.num_updates, other.name) != same]
         self.earlier = self.earlier[-MOST_EARLIER_RUNS:]
         self.run, self._y = curve, {}
-
-    def clear(self) -> None:
-        """Forget every run."""
-        self.run, self.earlier = Curve(), []
-        self._y: dict[bool, tuple[float, float]] = {}
 
     def measure(self, metric: str, floor: float | None) -> None:
         """Measure the run to come in this metric, over this floor; earlier runs in another metric leave the picture."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import ipywidgets
@@ -115,7 +116,7 @@ class Experiment:
         """What the page shows; a new one takes the former off."""
         self.close()
         view = self._playground.widget
-        choices = [make_button(name, "set the playground up", lambda n=name: self.press(n)) for name in self._settings]
+        choices = [make_button(name, "set the playground up", partial(self.press, name)) for name in self._settings]
         everything = make_button("Run all of these", "one after the other", self.run_all)
         stop = make_button("Stop", "stop training; the curve so far stays", self._playground.stop)
         folded = ipywidgets.VBox([view.controls], layout={"display": "none"})

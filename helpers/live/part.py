@@ -179,7 +179,7 @@ class Live:
             view.error, view.traceback = str(error), ""
             return
         view.error = f"{type(error).__name__}: {error}".removesuffix(": ")
-        frames = traceback.extract_tb(error.__traceback__)
-        frames = [frame for frame in frames if not frame.filename.startswith(HERE)] or frames
+        every = traceback.extract_tb(error.__traceback__)
+        frames = [frame for frame in every if not frame.filename.startswith(HERE)] or every
         lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
         view.traceback = "".join(lines + traceback.format_exception_only(error))

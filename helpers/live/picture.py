@@ -22,8 +22,8 @@ class LivePicture(Live):
     """A picture that is drawn again whenever a control is moved; made by `live_picture`."""
 
     def __init__(self, draw: Callable[..., Any], controls: Mapping[str, Control], width: float, height: float) -> None:
-        self._figsize = positive_number("width", width), positive_number("height", height)
-        self._size = tuple(round(inches * POINTS_PER_INCH) for inches in self._figsize)
+        wide, high = self._figsize = positive_number("width", width), positive_number("height", height)
+        self._size = round(wide * POINTS_PER_INCH), round(high * POINTS_PER_INCH)
         self._picture = Picture(size=self._size)
         super().__init__(controls, self._picture)
         self._draw_on = draw

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from numbers import Real
 from time import perf_counter
 from typing import Any
@@ -15,7 +15,7 @@ from helpers.training import Progress
 UNKNOWN = 0  # how many updates a loop of one's own will make
 
 
-def as_progress(run: Iterable[Any]) -> Iterator[Progress]:
+def as_progress(run: Iterable[Any]) -> Generator[Progress]:
     """What `train()` yields as it is; of another loop every loss as the progress of one update.
 
     A validation loss ends a stretch that counts as an epoch: its training loss is the mean since the one before.
@@ -31,7 +31,7 @@ def as_progress(run: Iterable[Any]) -> Iterator[Progress]:
     return _progress(run)
 
 
-def _progress(run: Iterable[Any]) -> Iterator[Progress]:
+def _progress(run: Iterable[Any]) -> Generator[Progress]:
     update, epoch, seconds, since, resumed = 0, 1, 0.0, [], perf_counter()
     try:
         for given in run:

@@ -86,8 +86,8 @@ class Playground(LiveTraining):
         self._in_front: int | None = None
         self.experiment: Any = None
         super().__init__(self._start_run, controls, Curves(metric="rmse"))
-        self._view.row_pressed = lambda row: self._worker.call(lambda: self.show_run(row))
-        self._take_home = TakeHome(self, self._view)
+        self._open_view().row_pressed = lambda row: self._worker.call(lambda: self.show_run(row))
+        self._take_home = TakeHome(self, self._open_view())
         self.actions = self._take_home.actions
 
     @property
@@ -171,13 +171,13 @@ class Playground(LiveTraining):
         task = load_task(self.source_of(data), validation_share, seed, self._test_size)
         self.curves.measure(task.metric, task.floor)
         if task.num_rows is None:
-            model = MLP(task.train.inputs.shape[1], seed=seed)
+            model: MLP | CollaborativeFilter = MLP(task.train.inputs.shape[1], seed=seed)
         else:
             mean = task.train.targets.mean().item()
             model = CollaborativeFilter(*task.num_rows, embedding_dim, mean=mean, seed=seed)
         self._parameters = num_parameters(model)
-        names = {"optimizer": OPTIMIZER_NAMES[optimizer], "schedule": SCHEDULE_NAMES[schedule]}
-        return train(model, task.train, task.validation, Config(**names, seed=seed, **settings))
+        settings |= {"optimizer": OPTIMIZER_NAMES[optimizer], "schedule": SCHEDULE_NAMES[schedule]}
+        return train(model, task.train, task.validation, Config(seed=seed, **settings))
 
     def _begin(self, values: dict[str, Any]) -> Curve:
         self._in_front = None
@@ -191,13 +191,7 @@ class Playground(LiveTraining):
         memory = training_bytes(self._parameters, OPTIMIZER_NAMES[run.values["optimizer"]]) / 1e6
         self._rows.append(as_row(number, run, metric) | {"parameters": self._parameters, "memory": memory})
         curve, floor = self.curves.run, self.curves.floor
-        self._kept[number] = (
-            self._rows[-1],
-            curve.compact(),
-            metric,
-            floor,
-            sentence(curve, metric, run.outcome),
-        )
+        self._kept[number] = (self._rows[-1], curve.compact(), metric, floor, sentence(curve, metric, run.outcome))
         self._in_front = number
         self._show_table()
         super()._finished(run)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from helpers.live.tasks import TEST_SEED
 from helpers.training import OPTIMIZERS
+from helpers.training.optimizers import OptimizerKind
 
 RATINGS = '''
 # Ratings: users and films numbered from 0, a part of the ratings held back.
@@ -90,13 +92,6 @@ FACTORS = {
     "linear": "1 - len(losses) / num_updates",
     "cosine": "0.5 + 0.5 * math.cos(math.pi * len(losses) / num_updates)",
 }
-CLASSES = {
-    "sgd": "SGD(model.parameters(), lr={rate}, fused=True)",
-    "momentum": "SGD(model.parameters(), lr={rate}, momentum=0.9, fused=True)",
-    "rmsprop": "RMSprop(model.parameters(), lr={rate})",
-    "adam": "Adam(model.parameters(), lr={rate}, fused=True)",
-    "adamw": "AdamW(model.parameters(), lr={rate}, weight_decay={decay}, fused=True)",
-}
 
 
 def program(values: Mapping[str, Any], optimizer: str, schedule: str, test_size: float = 0.0) -> str:
@@ -112,7 +107,7 @@ def program(values: Mapping[str, Any], optimizer: str, schedule: str, test_size:
     if test_size:
         known = f"train_test_split({known}, test_size={test_size}, random_state={TEST_SEED})[0]"
     loop = LOOP.format(
-        **{**values, "optimizer": "torch.optim." + CLASSES[optimizer].format(rate=rate, decay=decay)},
+        **{**values, "optimizer": _made(OPTIMIZERS[optimizer], rate, decay)},
         steps=f"num_updates = {values['num_epochs']} * math.ceil(len(y) / {values['batch_size']})\n"
         if factor else "",
         rate_now=f'\n        optimizer.param_groups[0]["lr"] = ({factor}) * {rate}' if factor else "",
@@ -127,3 +122,12 @@ def program(values: Mapping[str, Any], optimizer: str, schedule: str, test_size:
     head = f'"""A run of the playground in plain PyTorch; the last digits depend on the machine.{needs}"""\n\n'
     body = (PATIENTS if patients else RATINGS).format(**values, known=known)
     return head + "\n".join(imports) + "\n\ntorch.set_num_threads(1)\n" + body + loop
+
+
+def _made(kind: OptimizerKind, rate: float, decay: float) -> str:
+    """The call that makes an optimiser as `make_optimizer` does on a CPU."""
+    options = {"lr": rate, **getattr(kind.make, "keywords", {})}
+    options |= {"weight_decay": decay} if kind.decays_weights else {}
+    options |= {"fused": True} if "fused" in inspect.signature(kind.make).parameters else {}
+    given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+    return f"torch.optim.{getattr(kind.make, 'func', kind.make).__name__}(model.parameters(), {given})"

@@ -27,7 +27,8 @@ def saved_picture(curves: Curves) -> bytes:
     """All curves as they stand, as a PNG file; the same runs give the same file."""
     size = (WIDTH / POINTS_PER_INCH, HEIGHT / POINTS_PER_INCH)
     # Margins that never move: whatever the numbers on the axes, the curves stay in their place.
-    figure = Figure(figsize=size, dpi=POINTS_PER_INCH * SHARPNESS, layout="none")
+    figure = Figure(figsize=size, dpi=POINTS_PER_INCH * SHARPNESS)
+    figure.set_layout_engine("none")
     canvas = FigureCanvasAgg(figure)
     right = 0.76 if curves.earlier or curves.run.name else 0.98
     axes = figure.add_axes((0.1, 0.155, right - 0.1, 0.74))

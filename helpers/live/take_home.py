@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -32,8 +33,7 @@ class TakeHome:
         }
         # Between two slices, where errors are shown.
         buttons = [
-            make_button(label, tip, lambda action=action: playground.soon(action))
-            for label, (tip, action) in hand_over.items()
+            make_button(label, tip, partial(playground.soon, action)) for label, (tip, action) in hand_over.items()
         ]
         self._words = make_words("code")
         row = ipywidgets.HBox(buttons).add_class("tools")

@@ -66,13 +66,13 @@ class LiveTraining(Live):
         self.chart = Chart(x_axis=curves.x, log_scale=curves.log, x_axes=X_AXES)
         super().__init__(controls, self.chart, self.BUTTONS, beside=True)
         self._make_run = begin
-        self.curves: Curves | None = curves
+        self.curves = curves
         self._newest = curves.run
         self.actions: dict[str, Callable[[], None]] = {}  # of further buttons
         self._run_values: dict[str, Any] = {}
         self._outcome = self._name = ""
         self._forget = False
-        self._screen = Screen(self.chart, self._view, self.sync)
+        self._screen = Screen(self.chart, self._open_view(), self.sync)
         self.on_end: Callable[[Run], None] | None = None
         self.chart.run = curves.for_page()
 
@@ -116,10 +116,8 @@ class LiveTraining(Live):
     def close(self) -> None:
         """Stop, take the widget off the page, and let go of the picture and the losses."""
         super().close()
-        self.curves, self._newest = (
-            None,
-            Curve(),
-        )  # Out[…] of the notebook may hold this object for as long as the kernel lives
+        # Out[…] of the notebook may hold this object for as long as the kernel lives.
+        self.curves, self._newest = Curves(), Curve()
 
     def __repr__(self) -> str:
         said = {name: value for name, value in self._run_values.items() if (name, value) not in self.UNSAID.items()}

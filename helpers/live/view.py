@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import anywidget
@@ -65,7 +66,7 @@ class View(widgets.VBox):
         pressed: Callable[[str], None],
     ) -> None:
         self.inputs = {name: make_input(name, control) for name, control in controls.items()}
-        self.buttons = {name: make_button(label, tip, lambda name=name: pressed(name)) for name, label, tip in buttons}
+        self.buttons = {name: make_button(label, tip, partial(pressed, name)) for name, label, tip in buttons}
         self.tips = {name: make_words("tip", html.escape(control.tip)) for name, control in controls.items()}
         self.picture = picture
         self.row_pressed: Callable[[int], None] = lambda row: None

@@ -29,12 +29,12 @@ def progress_line(curve: Curve, outcome: str, elapsed: float) -> str:
 
 def sentence(curve: Curve, metric: str, outcome: str) -> str:
     """What the curve did."""
-    history = curve.history
+    history, newest = curve.history, curve.history.last
     epochs = history.epochs
-    if outcome == "failed":
+    if outcome == "failed" or newest is None:
         return "The run ended with an error."
     if outcome == "diverged":
-        where = f"in epoch {history.last.epoch}" if curve.num_updates else f"at update {history.last.update:,}"
+        where = f"in epoch {newest.epoch}" if curve.num_updates else f"at update {newest.update:,}"
         return f"Diverged {where}: the loss is no number any more. Try a smaller learning rate."
     ended = "Stopped after" if outcome == "stopped" else "Ended after"
     if not curve.num_updates:
@@ -43,7 +43,7 @@ def sentence(curve: Curve, metric: str, outcome: str) -> str:
         return f"{ended} before the first epoch ended."
     first, last = epochs.iloc[0], epochs.iloc[-1]
     name = "loss" if metric == "mse" else "RMSE"
-    words = f"{ended} {_count(history.last.update, 'update')}, {_count(len(epochs), 'epoch')}. Training {name}"
+    words = f"{ended} {_count(newest.update, 'update')}, {_count(len(epochs), 'epoch')}. Training {name}"
     words += _fall(first["train_loss"], last["train_loss"], metric) + "."
     if is_finite(history.best_validation_loss):
         best = significant(in_metric(history.best_validation_loss, metric))

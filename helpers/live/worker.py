@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 from collections.abc import Callable, Generator
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from helpers.devices import runs_in_place
 
 PAUSE = 0.001  # seconds; with 0 the loop would hardly ever get to the sliders' messages
 Work = Generator[float | None]
-DONE = object()
+DONE: Any = object()
 
 
 class Closeable(Protocol):
@@ -67,7 +68,8 @@ class Worker:
 
     def finish(self) -> None:
         """Work through what is running, now: whoever reads results in a cell gets those of the whole run."""
-        if self.loop is None or not self._here() or (self._work is not None and self._work.gi_running):
+        work = self._work
+        if not self._here() or (work is not None and inspect.getgeneratorstate(work) == inspect.GEN_RUNNING):
             return
         context, self._finishing = self.context.copy(), True
         try:
@@ -89,7 +91,7 @@ class Worker:
         """Stop without another word."""
         self.closed, self._next = True, None
         if self.task is not None and not self.task.done():
-            self.loop.call_soon_threadsafe(self.task.cancel)
+            self.task.get_loop().call_soon_threadsafe(self.task.cancel)
 
     def _here(self) -> bool:
         try:
@@ -102,7 +104,7 @@ class Worker:
             return
         self._next = work
         if self.task is None or self.task.done():
-            self.task = self.loop.create_task(self._run(), context=self.context.copy())
+            self.task = asyncio.get_running_loop().create_task(self._run(), context=self.context.copy())
 
     async def _run(self) -> None:
         try:
@@ -117,7 +119,8 @@ class Worker:
             self._leave()
             make, self._next = self._next, None
             self._work = self._guarded(make)
-        pause = DONE if self._work is None else self._guarded(lambda: next(self._work, DONE), DONE)
+        work = self._work
+        pause = DONE if work is None else self._guarded(lambda: next(work, DONE), DONE)
         if pause is not DONE:
             return pause or 0.0
         self._leave()

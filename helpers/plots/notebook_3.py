@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ def ladder(axes: Axes, names: Sequence[str], columns: Mapping[str, Column]) -> N
     for (column, (scores, errors)), (shift, colour, marker) in zip(columns.items(), styles, strict=True):
         rows = np.arange(len(names)) + shift
         axes.errorbar(scores, rows, xerr=errors, color=colour, marker=marker, linestyle="none", capsize=3, label=column)
-        style = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": ink(colour)}
+        style: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": ink(colour)}
         for score, row in zip(scores, rows, strict=True):
             axes.annotate(f"{score:.3f}", (score, row), (12, 0), **style)
     axes.set_yticks(range(len(names)), names)
@@ -36,7 +37,7 @@ def factorisation(axes: Axes, num_users: int, num_movies: int, embedding_dim: in
     for name, (x, y, width, height) in places.items():
         axes.add_patch(Rectangle((x, y), width, height, facecolor="white" if name == "R" else SKY, edgecolor="black"))
     filled = random.uniform(0.08, (wide - 0.08, high - 0.08), (90, 2))
-    axes.scatter(*filled.T, s=7, color=GREY, marker="s")
+    axes.scatter(filled[:, 0], filled[:, 1], s=7, color=GREY, marker="s")
     row, column = 1.55, 2.9  # one user, one film: their cell, and the two vectors that predict it
     axes.add_patch(Rectangle((column, row), 0.16, 0.16, facecolor=ORANGE, edgecolor="black", zorder=3))
     axes.add_patch(Rectangle((5.1, row), thin, 0.16, facecolor=ORANGE, edgecolor="black", zorder=3))

@@ -18,15 +18,14 @@ MOST_MARKS = 20  # points of a line that are marked one by one
 READABLE_GAP = 0.09  # of the axis' height, between two names at the ends of lines
 
 
-def validation_curves(
-    figure: Figure, curves: Mapping[str, tuple[Sequence, np.ndarray, np.ndarray]]
-) -> dict[str, float]:
+def validation_curves(figure: Figure, curves: Mapping[str, tuple[Sequence, Sequence, Sequence]]) -> dict[str, float]:
     """A panel per setting (values, training and validation RMSE), lines named in the first; returns each one's span."""
-    panels = np.atleast_1d(figure.axes)
+    panels = figure.axes
     for axes, (name, (values, train_rmse, validation_rmse)) in zip(panels, curves.items(), strict=True):
         knob_curves(axes, name, values, train_rmse, validation_rmse)
     _, (values, train_rmse, validation_rmse) = next(iter(curves.items()))
-    middle, named = len(values) // 2, {"textcoords": "offset points", "va": "center"}
+    middle = len(values) // 2
+    named: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
     panels[0].annotate("training", (middle, train_rmse[middle]), (-8, -4), ha="right", color=ink(TRAIN), **named)
     panels[0].annotate(
         "validation", (middle, validation_rmse[middle]), (0, 9), ha="center", color=ink(VALIDATION), **named

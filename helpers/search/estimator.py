@@ -75,7 +75,7 @@ class RatingRegressor(RegressorMixin, BaseEstimator):
             positive_int("patience", self.patience)
             samples, held_back = self._two_parts(samples)
         self.model_ = self._make_model(met, samples.targets.mean().item())
-        if held_back is None:
+        if held_back is None or self.patience is None:
             self.history_ = History.of(train(self.model_, samples, None, config)).epochs
             self.num_epochs_ = config.num_epochs
             return self
@@ -115,9 +115,9 @@ class RatingRegressor(RegressorMixin, BaseEstimator):
 
     def _make_model(self, met: torch.Tensor, mean: float) -> CollaborativeFilter:
         rows = (given or most + 1 for given, most in zip((self.num_users, self.num_movies), met.tolist(), strict=True))
-        self.num_rows_ = list(rows)
+        num_users, num_movies = self.num_rows_ = list(rows)
         self._check_known(met[None])
-        return CollaborativeFilter(*self.num_rows_, self.embedding_dim, mean=mean, seed=self.seed)
+        return CollaborativeFilter(num_users, num_movies, self.embedding_dim, mean=mean, seed=self.seed)
 
     def _check_known(self, inputs: torch.Tensor) -> None:
         for name, row, count in zip(("user", "movie"), inputs.max(dim=0).values.tolist(), self.num_rows_, strict=True):

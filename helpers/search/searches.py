@@ -39,7 +39,7 @@ def on_all_cores(number: int | None = None) -> joblib.parallel_config:
     )
 
 
-class _AFewAtATime:
+class _AFewAtATime(BaseSearchCV):
     """A scikit-learn search that hands its candidates out a few at a time: so it can say where it is, and be stopped.
 
     `_run_search`, calling `evaluate_candidates` as often as it likes, is where scikit-learn's documentation of

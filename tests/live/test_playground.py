@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from helpers.checks import LessonError
 from helpers.live import Playground, experiment, num_parameters, playground, training_bytes
 from helpers.live.curves import Curves
 from helpers.live.playground import CONTROLS
+from helpers.live.program import program
 from helpers.live.tasks import load_task, ratings_csv
 from helpers.models import CollaborativeFilter
-from helpers.training import Config, History, make_optimizer, train
+from helpers.training import OPTIMIZERS, SCHEDULES, Config, History, make_optimizer, train
 
 QUICK = {"num_epochs": 2, "batch_size": 8192}
 
@@ -346,6 +348,12 @@ def test_the_code_shown_reproduces_the_run(play: Playground, settings: dict, tmp
     exec(compile(code, "run.py", "exec"), made)
     assert made["losses"] == play.history.losses
     assert made["validation_losses"] == play.history.epochs["validation_loss"].tolist()
+
+
+def test_every_choice_of_the_menus_has_its_code() -> None:
+    values = {name: control.options[control.start] for name, control in CONTROLS.items()}
+    for optimizer, schedule in product(OPTIMIZERS, SCHEDULES):
+        compile(program(values, optimizer, schedule), "run.py", "exec")
 
 
 def test_the_line_that_sets_a_playground_to_this(play: Playground) -> None:

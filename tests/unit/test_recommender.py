@@ -330,6 +330,8 @@ def test_the_truth_itself_is_recovered_whatever_the_rotation(ratings):
     score, floors = taste_recovery(model, ratings.truth, shuffles=5)
     assert score == pytest.approx(1)
     assert len(floors) == 5
+    with pytest.raises(LessonError, match="has learned no tastes"):
+        taste_recovery(CollaborativeFilter(ratings.num_users, ratings.num_movies, 0), ratings.truth)
 
 
 @pytest.mark.parametrize("mirror", [1, -1])
