@@ -9,7 +9,7 @@ assert abs(newest["best_loss"] - play.history.best_validation_loss**0.5) < 1e-9
 
 # %% what the playground trains is the course's loop, number for number
 by_hand = History.of(
-    train(CollaborativeFilter.for_ratings(ratings, parts.train, 8), parts.train, parts.validation, Config(num_epochs=2))
+    train(CollaborativeFilter.for_ratings(ratings, train_set, 8), train_set, validation_set, Config(num_epochs=2))
 )
 assert by_hand.epochs["validation_loss"].tolist() == play.history.epochs["validation_loss"].tolist()
 
