@@ -125,8 +125,8 @@ def fold_in(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[f
 
     with y_i = stars_i - mean - movie bias_i: a ridge regression, solved rather than trained. With penalty = n · weight
     decay for n ratings it is the user's part of the training objective, one step of the alternating least squares in
-    Koren, Bell & Volinsky (2009), "Matrix factorization techniques for recommender systems". A fixed penalty (about 2
-    on ratings in stars) trusts a few ratings less than many, and predicts better.
+    Koren, Bell & Volinsky (2009), "Matrix factorization techniques for recommender systems". A fixed penalty, such
+    as 2, trusts a few ratings less than many; notebook 3 chooses one, and measures what it gains.
 
     Args:
         movies: row numbers of the n rated movies, each once. stars: their ratings.

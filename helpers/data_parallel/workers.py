@@ -152,7 +152,9 @@ def write(path: Path, content: bytes) -> None:
 def _environment() -> dict[str, str]:
     loopback = {"linux": "lo", "darwin": "lo0"}.get(sys.platform)  # elsewhere gloo chooses for itself
     # One thread each, whatever this process has: workers that wait for each other's cores take many times as long.
-    return {**({"GLOO_SOCKET_IFNAME": loopback} if loopback else {}), **os.environ, "OMP_NUM_THREADS": "1"}
+    # OMP_NUM_THREADS is what PyTorch begins with, EPOCH_THREADS what `helpers` sets when it is imported.
+    one_thread = {"OMP_NUM_THREADS": "1", "EPOCH_THREADS": "1"}
+    return {**({"GLOO_SOCKET_IFNAME": loopback} if loopback else {}), **os.environ, **one_thread}
 
 
 def _runs(worker: Path) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from helpers.exercises import SOMETHING_ELSE, Judge, choice, function, number, numbers, plain
 
 
-def _judge_batch_sizes(batch_sizes: Callable) -> str | None:
+def _test_batch_sizes(batch_sizes: Callable) -> str | None:
     """Try a learner's `batch_sizes(num_samples, batch_size, drop_last=False)`."""
     cases = ((353, 100), (300, 100), (64, 100), (100_000, 1_024))
     sizes = {case: found for case in cases if (found := plain(batch_sizes(*case))) is not None}
@@ -83,7 +83,7 @@ STOPS: tuple[tuple[list[float], int], ...] = (
 )
 
 
-def _judge_stop_epoch(stop_epoch: Callable) -> str | None:
+def _test_stop_epoch(stop_epoch: Callable) -> str | None:
     """Try a learner's `stop_epoch(validation_losses, patience)`."""
     answers = [stop_epoch(list(losses), patience) for losses, patience in STOPS]
     right = [_stops(losses, patience) for losses, patience in STOPS]
@@ -128,7 +128,7 @@ def _winner(races: dict, axis: str, reached: Callable[[list], tuple] | None = No
     return min(races, key=lambda batch_size: first(races[batch_size])[AXES.index(axis)])
 
 
-def _judge_winner(winner: Callable) -> str | None:
+def _test_winner(winner: Callable) -> str | None:
     """Try a learner's `winner(runs, goal, axis)` on races whose winners differ between the axes."""
     cases = [(race, axis) for race in RACES for axis in AXES]
     answers = []
@@ -181,7 +181,7 @@ EXERCISES: dict[str, Judge] = {
         right="eight batches per epoch, the last with 3 people, times four.",
         tolerance=1e-4,
     ),
-    "1.2": function(_judge_batch_sizes, right="Full batches, and what is left over, if anything is."),
+    "1.2": function(_test_batch_sizes, right="Full batches, and what is left over, if anything is."),
     "1.3": numbers(
         [2_940, 48],
         [
@@ -209,11 +209,9 @@ EXERCISES: dict[str, Judge] = {
         },
         right="200 epochs, each with two batches: 200 and 153 samples.",
     ),
-    "1.5": function(
-        _judge_winner, right="The first look at or below the goal, counted on the axis that was asked for."
-    ),
+    "1.5": function(_test_winner, right="The first look at or below the goal, counted on the axis that was asked for."),
     "1.6": function(
-        _judge_stop_epoch, right="Compare with the best so far, wait, and start afresh after each new best."
+        _test_stop_epoch, right="Compare with the best so far, wait, and start afresh after each new best."
     ),
     "1.7": choice(
         "d",

@@ -115,7 +115,7 @@ EXERCISES: dict[str, Judge] = {
             "b": "The absolute error is another loss, but still one per sample: lines (a) to (d) hold for any loss.",
             "d": "More weights make the gradient longer; each sample's loss still depends on that sample alone.",
         },
-        right="Right: with the batch's mean in it a sample's loss depends on its company.",
+        right="Right: with the batch's mean in it a sample's loss depends on the other samples.",
     ),
     "2.3": number(
         0.0025,
@@ -153,16 +153,16 @@ EXERCISES: dict[str, Judge] = {
     "2.7": number(
         306 / 353,
         {
-            153 / 353: "That is B's share of the samples; the average over two workers halves it once more.",
-            400 / 353: "That is the factor of worker A, who has the 200 samples.",
-            353 / 306: "Upside down: B has the smaller shard, so its loss has to count for less than half.",
-            1: "Unscaled, both shards get half of the vote, although A has more samples.",
-            153 / 200: "That compares B with A; the vote is B's share of all 353 samples.",
+            153 / 353: "That is the second worker's share of the samples; the average halves it once more.",
+            400 / 353: "That is the factor of the first worker, who has the 200 samples.",
+            353 / 306: "Upside down: the second worker has the smaller shard, so it must count for less than half.",
+            1: "Unscaled, both shards get half of the vote, although the first has more samples.",
+            153 / 200: "That compares the second with the first; the vote is a share of all 353 samples.",
             153 / 706: "The average divides by two: the factor has to make up for that, not halve again.",
         },
-        right="Right: 2 · 153 / 353. Half of it, which is what the average leaves, is B's share of the samples.",
+        right="Right: 2 · 153 / 353. The average leaves half of it: the second worker's share.",
         tolerance=1e-4,
-        otherwise="Not yet: half of the factor must be worker B's share of the 353 samples.",
+        otherwise="Not yet: half of the factor must be the second worker's share of the 353 samples.",
     ),
     "2.8": choice(
         "c",

@@ -7,7 +7,7 @@ import torch
 from helpers.exercises import Judge, choice, function, number, numbers
 
 
-def _judge_predictions(predict: Callable) -> str | None:
+def _test_predictions(predict: Callable) -> str | None:
     """Try a learner's forward of the dot product with biases on a batch of four with vectors of three."""
     generator = torch.Generator().manual_seed(7)
     users, movies = (torch.randn(4, 3, generator=generator) for _ in range(2))
@@ -36,7 +36,7 @@ def _judge_predictions(predict: Callable) -> str | None:
     return "The shape is right, the numbers are not: mean + user bias + film bias + the sum over each row's products."
 
 
-def _judge_most_like(most_like: Callable) -> str | None:
+def _test_most_like(most_like: Callable) -> str | None:
     """Try a learner's nearest direction where length, the row itself and opposite directions lead astray."""
     vectors = torch.tensor([[1.0, 0.0], [30.0, 40.0], [0.2, 0.05], [-2.0, 0.0], [0.5, 0.5], [0.0, 3.0]])
     away = torch.tensor([[1.0, 0.0], [-3.0, 1.0], [-1.0, -1.0], [-2.0, 0.1]])  # every other row points away from row 0
@@ -92,7 +92,7 @@ EXERCISES: dict[str, Judge] = {
         ],
         right="Twice the error, times q. The update goes against it: towards q if the prediction was too low.",
     ),
-    "3.4": function(_judge_predictions, right="That is the whole forward of the model on rung 4."),
+    "3.4": function(_test_predictions, right="That is the whole forward of the model on rung 4."),
     "3.5": number(
         153_000,
         {
@@ -111,7 +111,7 @@ EXERCISES: dict[str, Judge] = {
         },
         right="A leak. On real data nobody knows the floor, so a score that is too good is the only warning you get.",
     ),
-    "3.7": function(_judge_most_like, right="Directions, not lengths, and not itself."),
+    "3.7": function(_test_most_like, right="Directions, not lengths, and not itself."),
     "3.8": number(
         3 / 3.15,
         {

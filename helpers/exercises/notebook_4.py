@@ -13,7 +13,7 @@ from helpers.exercises import Judge, Reply, choice, function, numbers, shown
 from helpers.exercises import number as one_number
 
 
-def _try_halving(halving_epochs: Callable) -> str | None:
+def _test_halving(halving_epochs: Callable) -> str | None:
     cases = {(27, 1, 3, 3): 81, (10, 2, 2, 3): 64, (8, 1, 2, 1): 8}
     given = {case: halving_epochs(*case) for case in cases}
     if given[27, 1, 3, 3] == 27 + 27 + 9:
@@ -34,7 +34,7 @@ LOSSES, SECONDS = (0.9, 0.7, 0.8, 0.6), (0.5, 1.0, 1.5, 2.0)
 BEST_IN_TIME = {2.0: 0.6, 1.6: 0.7, 9.0: 0.6, 1.0: 0.7}
 
 
-def _try_best_within(best_within: Callable) -> str | None:
+def _test_best_within(best_within: Callable) -> str | None:
     epochs = pd.DataFrame({"epoch": [1, 2, 3, 4], "seconds": SECONDS, "validation_loss": LOSSES})
     given = {seconds: best_within(epochs, seconds) for seconds in BEST_IN_TIME}
     if given[1.6] == 0.6:
@@ -176,7 +176,7 @@ EXERCISES: dict[str, Judge] = {
         },
         right="A score has an error, and on 100 ratings it is as large as everything that settings can do.",
     ),
-    "4.3": function(_try_halving, right="With factor 3 and 27 models every round costs the same."),
+    "4.3": function(_test_halving, right="With factor 3 and 27 models every round costs the same."),
     "4.4": choice(
         "c",
         {
@@ -208,7 +208,7 @@ EXERCISES: dict[str, Judge] = {
         right="3,000 rows of 65 numbers, and 12 bytes for each of them.",
         tolerance=1e-3,
     ),
-    "4.6": function(_try_best_within, right="With the best weights kept, a run is worth its lowest loss."),
+    "4.6": function(_test_best_within, right="With the best weights kept, a run is worth its lowest loss."),
     "4.7": Judge(_train_your_own),
     "4.8": Judge(_search_your_own),
 }

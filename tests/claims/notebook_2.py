@@ -76,8 +76,8 @@ def more_updates(seed: int) -> tuple[bool, float]:
 
 @claim(
     "2.adam-short-batch",
-    "Under Adam a short last batch sets the weights after a summed and after a mean loss more than a hundred times "
-    "further apart than the usual epsilon does.",
+    "Under Adam, the weights after training on a sum and on a mean lie more than a hundred times further apart when "
+    "the last batch is short than when all batches are full, where only the usual epsilon parts them.",
     unit="powers of ten",
     on=("diabetes",),
 )
@@ -232,7 +232,7 @@ RATES = {1: (0.01, 0.03, 0.1), 1024: (3, 10, 30), None: (30, 100, 200)}  # for S
 @claim(
     "2.race",
     "After the same 0.3 seconds of SGD on one core, each at a learning rate chosen for it, batches of 1,024 ratings "
-    "stand lower than one rating at a time and lower than all ratings at once.",
+    "have reached a lower loss than one rating at a time and than all ratings at once.",
     unit="squared stars below the better of the two",
     on=("embedded", "movielens"),
     repeatable=False,
@@ -319,7 +319,7 @@ SOURCES = [
         "normalisation breaks.",
     ),
     Source(
-        "64 losses make one update, and not 64.",
+        "64 losses make one update, not 64.",
         verdict="holds",
         because="That is what an update of a batch is. It is no shortcut for 64 single updates: those end elsewhere.",
     ),
@@ -332,8 +332,8 @@ SOURCES = [
     Source(
         "Averaging makes updates less sensitive to outliers.",
         verdict="holds when it is about one update",
-        because="One sample's part in one update falls as 1 / B. Its part in the trained model does not: every sample "
-        "comes by once in an epoch, whatever the size of the batch.",
+        because="One sample's part in one update falls as 1 / B. Its part in the trained model does not shrink: every "
+        "sample comes by once in an epoch, whatever the size of the batch.",
         claim="2.outlier-stays",
     ),
     Source(

@@ -127,6 +127,10 @@ def decay_helps(seed: int, ratings: Ratings) -> tuple[bool, float]:
     smaller_is_better=False,
 )
 def mlp_without_decay(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    """On the invented ratings the patience of 1 ends seeds 2 and 4 in epochs 3 and 2, before the network wakes up.
+
+    Without early stopping it reaches 0.8583 and 0.8514 there, below the dot product's 0.8586 and 0.8604.
+    """
     return gain(rmse(ratings, seed, "both"), rmse(ratings, seed, "mlp"))
 
 
@@ -138,6 +142,10 @@ def mlp_without_decay(seed: int, ratings: Ratings) -> tuple[bool, float]:
     smaller_is_better=False,
 )
 def mlp_with_decay(seed: int, ratings: Ratings) -> tuple[bool, float]:
+    """On the invented ratings seed 4 is stopped in epoch 2; without early stopping the network gets 0.8465, and loses.
+
+    The dot product has 0.8422 there.
+    """
     return gain(rmse(ratings, seed, "mlp", MLP_DECAY), rmse(ratings, seed, "both", DECAY))
 
 

@@ -23,7 +23,7 @@ from tests.claims.register import (
 PAGE = NOTEBOOKS / "claims.md"
 
 STRENGTHS = (
-    ("proved", '"is", "always"', "a cell beside it checks it, but for rounding"),
+    ("proved", '"is", "always"', "a cell beside it checks it, to rounding"),
     (
         "measured",
         '"in 9 of 10 runs", "on average 0.02 lower"',
@@ -40,14 +40,16 @@ HEAD = f"""\
 # Claims on trial
 
 A course can get every number right and still draw the wrong lesson from it: one seed, one order of the batches or one
-friendly data set is not evidence. So a sentence in these notebooks has one of three strengths, and you can tell which.
+friendly data set is not evidence. So a sentence in these notebooks has one of three strengths, and its wording tells
+you which.
 
 | strength | how the notebook says it | what stands behind it |
 |---|---|---|
 {chr(10).join(f"| **{name}** | {said} | {behind} |" for name, said, behind in STRENGTHS)}
 
-Each row of the tables is one experiment, repeated with different seeds. Whatever is compared shares its seed: the same
-split, the same initial weights, the same order wherever that is possible. *Effect* is the mean difference with its 95 %
+Each row of the tables is one experiment, repeated with different seeds. The runs that are compared share their seed:
+the same split, the same initial weights, the same order wherever that is possible. *Effect* is the mean difference with
+its 95 %
 interval; where the interval contains zero, the difference may be chance. "Holds" means that the claim held in at least
 four runs of five; "on average" means that it held in more than half of them and that the interval excludes zero.
 

@@ -14,6 +14,7 @@ import threading
 import time
 import types
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import ipywidgets
 import pytest
@@ -602,6 +603,22 @@ def test_what_callbacks_make_belongs_to_no_cell(monkeypatch: pytest.MonkeyPatch)
 
 
 # ---------------------------------------------------------------------------------------------------- any loop
+
+
+def test_the_loop_in_the_readme_is_a_live_part_as_it_stands() -> None:
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (code,) = (
+        block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "live_training(start" in block
+    )
+    data = TensorDataset(torch.randn(150, 4), torch.randint(3, (150,)))
+    *before, last = code.strip().splitlines()
+    names = {"nn": nn, "torch": torch, "DataLoader": DataLoader, "data": data}
+    exec("\n".join(before), names)
+    live = eval(last, names)
+    assert live.text.startswith("Ended after 100 updates") and len(live.history.losses) == 100
 
 
 def test_a_plain_loop_is_a_live_part() -> None:

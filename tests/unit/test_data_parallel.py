@@ -71,8 +71,10 @@ def test_the_loopback_interface_is_named_where_its_name_is_known(monkeypatch, pl
 
 
 def test_a_worker_has_one_thread_however_many_its_starter_has(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert _environment()["OMP_NUM_THREADS"] == "1"
+    for variable in ("OMP_NUM_THREADS", "EPOCH_THREADS"):
+        monkeypatch.setenv(variable, "2")
+    with data_parallel.Workers(2) as workers:
+        assert workers.run(torch.get_num_threads) == [1, 1]
 
 
 def test_shares_are_checked_as_samples_are(monkeypatch):

@@ -113,10 +113,10 @@ WRONG = {
     },
     "2.7": {
         "share of the samples; the average": 153 / 353,
-        "worker A": 400 / 353,
+        "the first worker": 400 / 353,
         "Upside down": 353 / 306,
         "Unscaled": 1,
-        "compares B with A": 153 / 200,
+        "compares the second with the first": 153 / 200,
         "not halve again": 153 / 706,
         "half of the factor": 2.5,
     },
