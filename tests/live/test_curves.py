@@ -10,10 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
+from helpers.live.chart import beside
 from helpers.live.curve import MOST_POINTS, Curve, nice, thin
 from helpers.live.curves import MOST_EARLIER_RUNS, Curves, log_ticks, widen
 from helpers.live.saved_picture import HEIGHT, WIDTH, saved_picture, spread
-from helpers.plots import TRAIN, VALIDATION
+from helpers.plots import BEST, FLOOR, TRAIN, VALIDATION
 from tests.builders import made_up_progress
 
 
@@ -207,6 +208,12 @@ def test_limits_never_go_below_zero_and_guesses_are_round() -> None:
 
 
 # ---------------------------------------------------------------------------------------- the saved picture
+
+
+def test_the_page_draws_in_the_courses_colours() -> None:
+    css = beside("view.css")
+    for name, colour in {"training": TRAIN, "validation": VALIDATION, "best": BEST, "floor": FLOOR}.items():
+        assert f"--chart-{name}: {colour.lower()};" in css
 
 
 def test_the_saved_picture_has_its_size_and_colours_and_is_the_same_for_the_same_runs() -> None:
