@@ -262,7 +262,7 @@ def decay_needs_rate(seed: int, ratings: Ratings) -> tuple[bool, float]:
     "stars",
     BOTH,
     smaller_is_better=False,
-    instead="",
+    instead="On the invented ratings 1,024 stood 0.012 stars behind the better of the two; no batch size suits both.",
 )
 def batch_1024(seed: int, ratings: Ratings) -> tuple[bool, float]:
     X, y, X_test, y_test = compact(ratings, seed, 5)
@@ -286,6 +286,7 @@ def batch_1024(seed: int, ratings: Ratings) -> tuple[bool, float]:
     "stars",
     BOTH,
     smaller_is_better=False,
+    instead="After so short a training a falling rate makes no reliable difference.",
 )
 def schedule(seed: int, ratings: Ratings) -> tuple[bool, float]:
     constant, falling = (score(ratings, seed, 2, **FOUND, schedule=name) for name in ("constant", "linear"))
@@ -299,7 +300,7 @@ def schedule(seed: int, ratings: Ratings) -> tuple[bool, float]:
     "stars",
     BOTH,
     smaller_is_better=False,
-    instead="",
+    instead="It helped by less than a thousandth of a star on the invented ratings, and not at all on MovieLens.",
 )
 def warmup(seed: int, ratings: Ratings) -> tuple[bool, float]:
     without, warm = (score(ratings, seed, 2, **FOUND, schedule="linear", warmup=share) for share in (0.0, 0.1))
@@ -363,7 +364,7 @@ def random_first(seed: int, ratings: Ratings) -> tuple[bool, float]:
     "stars",
     BOTH,
     smaller_is_better=False,
-    instead="",
+    instead="Where the grid has the knobs that matter, twelve random draws come out level with it.",
 )
 def random_second(seed: int, ratings: Ratings) -> tuple[bool, float]:
     return gain(winner_tested(ratings, seed, "second"), winner_tested(ratings, seed, "random"))
@@ -376,7 +377,7 @@ def random_second(seed: int, ratings: Ratings) -> tuple[bool, float]:
     "stars",
     BOTH,
     smaller_is_better=False,
-    instead="",
+    instead="On the invented ratings the shortcut cost more than 0.002 stars in 4 of 10 runs.",
 )
 def halving(seed: int, ratings: Ratings) -> tuple[bool, float]:
     lead = winner_tested(ratings, seed, "first") - winner_tested(ratings, seed, "halving")
@@ -427,8 +428,8 @@ SOURCES = [
     Source(
         "A batch size of 1,024 works well with modern GPUs.",
         verdict="holds when seconds are measured on that GPU",
-        because="about GPUs nothing was measured here; on the loss, with a learning rate of its own for "
-        "each size, BATCH",
+        because="about GPUs nothing was measured here; with a learning rate of its own for each size, 1,024 ended "
+        "within 0.01 stars of the better of 256 and 4,096 on MovieLens, but not on the invented ratings",
         claim="4.batch-1024",
     ),
     Source(
