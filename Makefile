@@ -44,8 +44,7 @@ setup:
 	@PYTHON="$(PYTHON)" sh tests/tools/setup.sh
 
 lab: setup
-	$(RUN) jupyterlab --ServerApp.root_dir="$$PWD" --LabApp.default_url="/lab/tree/$(FIRST)" \
-		--LabApp.app_settings_dir="$$PWD/binder/lab" $(AS_ROOT) $(LAB_ARGS)
+	$(RUN) jupyterlab --ServerApp.root_dir="$$PWD" --LabApp.default_url="/lab/tree/$(FIRST)" --LabApp.app_settings_dir="$$PWD/binder/lab" $(AS_ROOT) $(LAB_ARGS)
 
 test: setup
 	$(RUN) pytest $(TEST_ARGS)

@@ -17,7 +17,7 @@ assert by_hand.epochs["validation_loss"].tolist() == play.history.epochs["valida
 play.set_up(data="diabetes", optimizer="SGD", learning_rate=10, batch_size=32)
 assert "Diverged" in play.text and play.runs.iloc[-1]["outcome"] == "diverged"
 play.set_up(num_epochs=1)
-assert play.text.startswith("Ended after 98 updates")
+assert play.text.startswith("Ended after 79 updates")
 
 # %% a control without a part is greyed out, with the reason
 play.set_up(data="diabetes", num_epochs=1)

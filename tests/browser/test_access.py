@@ -78,16 +78,18 @@ def course(request: pytest.FixtureRequest, lab: Lab, browser: Browser) -> Iterat
 
 def cells_with_controls(path: Path) -> list[int]:
     """The cells that show a live part, and before them all that may make something these use; from 0."""
-    wanted, kept = set(), []
-    cells = [*enumerate(nbformat.read(path, nbformat.NO_CONVERT).cells)]
-    for number, cell in reversed(cells):
-        if cell.cell_type != "code":
-            continue
-        tree = ast.parse(re.sub(r"(?m)^[%!].*", "", cell.source))
-        if SHOWS_CONTROLS.search(cell.source) or wanted & set(changed(tree)):
-            wanted |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-            kept.insert(0, number)
-    return kept
+    wanted: set[str] = set()
+    while True:  # until nothing new is wanted: `score(...)` also fills what a function of an earlier cell fills
+        before, kept = set(wanted), []
+        for number, cell in reversed(list(enumerate(nbformat.read(path, as_version=4).cells))):
+            if cell.cell_type != "code":
+                continue
+            tree = ast.parse(re.sub(r"(?m)^[%!].*", "", cell.source))
+            if SHOWS_CONTROLS.search(cell.source) or wanted & set(changed(tree)):
+                wanted |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+                kept.insert(0, number)
+        if wanted == before:
+            return kept
 
 
 def changed(tree: ast.AST) -> Iterator[str]:

@@ -7,11 +7,12 @@ import sys
 import pytest
 import torch
 
-from helpers import devices, search
+from helpers import devices
 from helpers.checks import LessonError
 from helpers.devices import available_cores, best_device, choose_threads, runs_in_place
 from helpers.live import worker
-from helpers.search import ProgressLine
+from helpers.search import progress
+from helpers.search.progress import ProgressLine
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +75,7 @@ def test_one_answer_to_whether_live_parts_run_in_place(monkeypatch, value, at_on
         monkeypatch.setenv("EPOCH_SYNC", value)
     assert runs_in_place() is at_once
     assert ProgressLine()._at_once is not at_once  # a search and a live part ask the same function
-    assert worker.runs_in_place is search.runs_in_place is runs_in_place
+    assert worker.runs_in_place is progress.runs_in_place is runs_in_place
 
 
 def test_importing_helpers_chooses_the_threads():

@@ -103,9 +103,9 @@ def picture() -> LivePicture:
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"batch_size": 9}, {"batch_size": "8"}, {"rate": 1}], ids=str)
 def test_a_live_part_set_to_what_it_does_not_have(make: Callable, wrong: dict[str, object]) -> None:
     part = make()
-    words, frame = part.text, part._png()
+    words, frame = part.text, part._saved()
     refused(lambda: part.set(**wrong), next(iter(wrong)))
-    assert part.values == {"batch_size": 8} and part.text == words and part._png() == frame
+    assert part.values == {"batch_size": 8} and part.text == words and part._saved() == frame
     part.set(batch_size=1)
     assert part.text and part.text != words
     part.close()

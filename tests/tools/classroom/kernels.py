@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,6 +74,16 @@ def run_cells(sources: list[str], folder: Path, limits: Limits, prepare: str = "
     return asyncio.run(_run(sources, folder, limits, prepare))
 
 
+@asynccontextmanager
+async def _ended(manager: AsyncKernelManager) -> AsyncIterator[None]:
+    """The kernel ends with the block, whatever state it is in: a client ends only kernels of its own."""
+    try:
+        yield
+    finally:
+        if manager.has_kernel:
+            await manager.shutdown_kernel(now=True)
+
+
 async def _run(sources: list[str], folder: Path, limits: Limits, prepare: str) -> Outcome:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     manager = _LimitedManager(limits.megabytes)
@@ -81,7 +93,7 @@ async def _run(sources: list[str], folder: Path, limits: Limits, prepare: str) -
         resources={"metadata": {"path": str(folder)}},
     )  # fmt: skip
     outcome, loop = Outcome(), asyncio.get_running_loop()
-    async with client.async_setup_kernel(cwd=str(folder), stderr=subprocess.DEVNULL):
+    async with _ended(manager), client.async_setup_kernel(cwd=str(folder), stderr=subprocess.DEVNULL):
         await client.kc.execute_interactive(prepare, silent=True, output_hook=lambda message: None)
         ends = loop.time() + limits.seconds
         for place, cell in enumerate(notebook.cells):
@@ -95,7 +107,6 @@ async def _run(sources: list[str], folder: Path, limits: Limits, prepare: str) -
                 spent = loop.time() >= ends
                 outcome.ended_by = place
                 outcome.why = f"more than {limits.seconds if spent else limits.cell_seconds:g} seconds"
-                await manager.shutdown_kernel(now=True)
                 break
             outcome.outputs[place] = cell.outputs
             said = [output for output in cell.outputs if output.output_type == "error"]
