@@ -33,9 +33,7 @@ class _RowModel(nn.Module):
         """The squared length of the rows that the last forward looked up, averaged over its batch; a scalar.
 
         The regulariser of Koren et al. (2009), equation 5: a row is held back once for every rating that uses it.
-
-        Raises:
-            LessonError: without a forward in training since the last call.
+        Raises `LessonError` without a forward in training since the last call.
         """
         looked_up, self._looked_up = self._looked_up, []
         if not looked_up:
@@ -59,8 +57,7 @@ class CollaborativeFilter(_RowModel):
         biases: whether users and movies have a bias.
         seed: of the initial weights; the same seed gives the same weights.
 
-    Raises:
-        LessonError: for a table without rows, or an embedding_dim below 0.
+    Raises `LessonError` for a table without rows, or an embedding_dim below 0.
     """
 
     def __init__(
@@ -122,8 +119,7 @@ class MLP(nn.Module):
         hidden: units in each hidden layer; () leaves a linear model.
         seed: of the initial weights; the same seed gives the same weights.
 
-    Raises:
-        LessonError: for a layer without units, or one number where a tuple belongs.
+    Raises `LessonError` for a layer without units, or one number where a tuple belongs.
     """
 
     def __init__(self, num_features: int, hidden: tuple[int, ...] = (64,), *, seed: int = 42) -> None:

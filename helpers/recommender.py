@@ -132,10 +132,8 @@ def fold_in(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[f
         movies: row numbers of the n rated movies, each once. stars: their ratings.
         penalty: what the squared length of the new row costs, in stars².
 
-    Raises:
-        LessonError: without ratings, for unequal lengths, a movie rated twice or unknown, stars that are no number, a
-            penalty that is not above zero (a few ratings cannot settle that many numbers), or a model without biases
-            or vectors or with a rating range.
+    Raises `LessonError` without ratings, for unequal lengths, a movie rated twice or unknown, stars that are no number,
+    a penalty that is not above zero (a few ratings cannot settle that many numbers), or a model without biases or vectors.
     """
     positive_number("penalty", penalty)
     # Tensors of one number are never equal in a set: numbers are.

@@ -33,9 +33,7 @@ QUOTES = "\"'"
 
 def check(name: str, answer: object = None) -> Reply:
     """Judge an answer to the exercise called `name`, such as "1.3"; None and ... are no answer yet.
-
-    Raises:
-        LessonError: for an exercise that does not exist. Never for a wrong answer, whatever it is.
+    Raises `LessonError` for an exercise that does not exist. Never for a wrong answer, whatever it is.
     """
     judge = find(name)
     if answer is None or answer is ...:
@@ -57,9 +55,7 @@ _solved: dict[str, bool] = {}
 
 def how_far(notebook: int) -> Reply:
     """Which exercises of a notebook are solved, tried or open, as far as this kernel has seen.
-
-    Raises:
-        LessonError: for a notebook that the course does not have.
+    Raises `LessonError` for a notebook that the course does not have.
     """
     if not is_whole(notebook) or notebook not in NOTEBOOKS:
         raise LessonError(f"notebook must be one of {', '.join(map(str, NOTEBOOKS))}; you gave {shown(notebook)}.")

@@ -149,7 +149,6 @@ def experiment(playground: Playground, settings: Mapping[str, Mapping[str, Any]]
         playground: what the buttons move.
         settings: the name on each button -> the controls it sets; all others go to their first values.
 
-    Raises:
-        LessonError: for a control that is not there, or a value that it does not have.
+    Raises `LessonError` for a control that is not there, or a value that it does not have.
     """
     return Experiment(playground, settings)

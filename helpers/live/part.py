@@ -95,9 +95,7 @@ class Live:
 
     def set(self, **values: Any) -> None:
         """Move controls; in synchronous mode the new run or picture is complete when this returns.
-
-        Raises:
-            LessonError: for a control that is not there, or a value that it does not have.
+        Raises `LessonError` for a control that is not there, or a value that it does not have.
         """
         unknown = [name for name in values if name not in self._controls]
         if unknown:
