@@ -22,8 +22,6 @@ from helpers.data import Ratings, Truth
 from helpers.data.embedded import BASE_LEVEL, LEVELS, level_chances
 from helpers.models import CollaborativeFilter
 
-# ---------------------------------------------------------------------------------------- recommending
-
 
 @torch.no_grad()
 def scores_for(model: CollaborativeFilter, user: int) -> Tensor:
@@ -94,9 +92,6 @@ def _plain(value: object) -> Any:
     return value.item() if isinstance(value, Tensor | np.ndarray | np.generic) and value.ndim == 0 else value
 
 
-# ---------------------------------------------------------------------------------------- a newcomer
-
-
 @dataclass(frozen=True, eq=False)
 class Newcomer:
     """A user the model was not trained on.
@@ -133,7 +128,8 @@ def fold_in(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[f
         penalty: what the squared length of the new row costs, in stars².
 
     Raises `LessonError` without ratings, for unequal lengths, a movie rated twice or unknown, stars that are no number,
-    a penalty that is not above zero (a few ratings cannot settle that many numbers), or a model without biases or vectors.
+    a penalty that is not above zero (a few ratings cannot settle that many numbers), or a model without biases or
+    vectors.
     """
     positive_number("penalty", penalty)
     # Tensors of one number are never equal in a set: numbers are.
@@ -178,9 +174,6 @@ def strongest_reason(newcomer: Newcomer, movie: int, titles: Sequence[str], leas
     # The newcomer gave more than the model expected of anybody, or less: liked and disliked, seen from the model.
     feeling = "liked" if newcomer.left_over[place] > 0 else "did not like"
     return f"because you {feeling} {titles[int(place)]}"
-
-
-# ---------------------------------------------------------------------------------------- what the vectors know
 
 
 def true_stars(truth: Truth) -> np.ndarray:
