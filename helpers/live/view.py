@@ -14,7 +14,6 @@ from traitlets import Bool, Bytes, Dict, Float, Tuple, Unicode, dlink, observe
 from helpers.live.chart import beside
 from helpers.live.controls import Control
 
-
 WORDS = ("progress_text", "text", "error", "traceback", "details")
 
 
