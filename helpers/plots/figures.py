@@ -21,6 +21,8 @@ from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 from helpers.plots.style import FLOOR, GREY, SKY, contrast, ink, use_style
 
 AS_WRITTEN: dict[str, Any] = {"parse_math": False}
+# Of words at a height of the data, a few points from a place across the axes.
+BESIDE: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
 
 use_style()
 
@@ -61,30 +63,14 @@ def show(figure: Figure, text: str) -> Captioned:
 
 def label_end(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
     """Name a line at its right end, where the eye arrives."""
-    axes.annotate(
-        text,
-        (x, y),
-        (6, 0),
-        textcoords="offset points",
-        va="center",
-        color=ink(colour),
-        annotation_clip=False,
-        **AS_WRITTEN,
-    )
+    look = {"color": ink(colour), "va": "center", "annotation_clip": False, **AS_WRITTEN}
+    axes.annotate(text, (x, y), (6, 0), textcoords="offset points", **look)
 
 
 def floor_line(axes: Axes, height: float, text: str = "noise floor") -> None:
     """A dotted line that no model can pass, with its name."""
     axes.axhline(height, color=FLOOR, linestyle=":", linewidth=1.4)
-    axes.annotate(
-        text,
-        (0.99, height),
-        (0, -12),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        color=FLOOR,
-        ha="right",
-    )
+    axes.annotate(text, (0.99, height), (0, -12), color=FLOOR, ha="right", **BESIDE)
 
 
 def log_axis(axis) -> None:
@@ -92,11 +78,8 @@ def log_axis(axis) -> None:
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = sorted(axis.get_view_interval())
     if low > 0 and high / low < 30:
-        ticks = [
-            m * 10.0**e
-            for e in range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-            for m in (1, 2, 3, 5, 7)
-        ]
+        decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+        ticks = [step * 10.0**decade for decade in decades for step in (1, 2, 3, 5, 7)]
         axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
         axis.set_major_formatter(ScalarFormatter())
         axis.set_minor_formatter(NullFormatter())
@@ -128,11 +111,4 @@ def bars(
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     for place, length in zip(places, lengths, strict=True):
-        axes.annotate(
-            format.format(length),
-            (0, place),
-            (4, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-        )
+        axes.annotate(format.format(length), (0, place), (4, 0), va="center", **BESIDE)
