@@ -22,11 +22,6 @@ from helpers.exercises.judges import (
     numbers,
 )
 
-__all__ = [
-    "SOMETHING_ELSE", "Judge", "Reply", "as_numbers", "check", "choice", "exercises", "find", "function", "how_far",
-    "number", "numbers", "plain", "shown",
-]  # fmt: skip
-
 NOTEBOOKS = (1, 2, 3, 4, 5)
 QUOTES = "\"'"
 

@@ -50,18 +50,6 @@ class Experiment:
         self._waiting = list(self._settings)
         self._begin(self._waiting.pop(0))
 
-    def results(self) -> pd.DataFrame:
-        """The runs of this experiment, one row per setting, all of them trained to their end first."""
-        for name in self._settings:
-            self._playground.finish()
-            if name not in self._rows:
-                self.press(name)
-                self._playground.finish()
-        table = {
-            name: {kind: self._rows[name][kind] for kind in SHOWN} for name in self._settings if name in self._rows
-        }
-        return pd.DataFrame(table).T.rename(columns=LABELS)
-
     def run_ended(self, name: str, row: dict[str, Any]) -> None:
         """Told by the playground: a run has ended, and what it was called."""
         if name in self._settings:

@@ -192,7 +192,6 @@ class Playground(LiveTraining):
         self._kept[number] = (self._rows[-1], curve.compact(), metric, floor, sentence(curve, metric, run.outcome))
         self._in_front = number
         self._show_table()
-        super()._finished(run)
         if self.experiment is not None:
             self.experiment.run_ended(self.curves.run.name, self._rows[-1])
 

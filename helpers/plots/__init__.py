@@ -14,7 +14,6 @@ from helpers.plots.batches import (
 from helpers.plots.figures import (
     AS_WRITTEN,
     Captioned,
-    bars,
     floor_line,
     heat_map,
     label_end,
@@ -51,12 +50,3 @@ from helpers.plots.style import (
     ink,
     use_style,
 )
-
-__all__ = [
-    "AS_WRITTEN", "BEST", "BEST_MARK", "BLACK", "BLUE", "CYCLE", "FAINT", "FLOOR", "GREEN", "GREY", "LINES", "MARKERS",
-    "METRICS", "ORANGE", "PLATE", "PURPLE", "READABLE", "RED", "SKY", "STYLE", "TRAIN", "VALIDATION", "X_AXES",
-    "YELLOW", "Captioned", "bars", "batch_strip", "contrast", "film_map", "floor_line", "gradient_cloud",
-    "growing_paths", "heat_map", "in_metric", "ink", "knob_curves", "label_end", "law_and_measurements", "log_axis",
-    "loss_bowl", "loss_curves", "mean_and_spread", "new_figure", "race_curves", "ratings_table", "recommendations",
-    "sample_grid", "show", "slope_clouds", "sorted_losses", "stacked_shares", "tilted_line", "use_style", "weight_path",
-]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Figures, and what several drawings share: names at lines, plain log axes, tables as colours, bars.
+"""Figures, and what several drawings share: names at lines, plain log axes, tables as colours.
 
 Figures are plain matplotlib `Figure` objects, never pyplot's: nothing is left open behind a re-run cell. What a learner
 or a film is called is written as it is: a dollar sign in a title starts no formula.
@@ -7,7 +7,7 @@ or a film is called is written as it is: a dollar sign in a title starts no form
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +18,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
-from helpers.plots.style import FLOOR, GREY, SKY, contrast, ink, use_style
+from helpers.plots.style import FLOOR, contrast, ink, use_style
 
 AS_WRITTEN: dict[str, Any] = {"parse_math": False}
 # Of words at a height of the data, a few points from a place across the axes.
@@ -85,7 +85,7 @@ def log_axis(axis) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
-def heat_map(axes: Axes, values: np.ndarray, rows: Sequence, columns: Sequence, *, format: str = "{:.3f}", limits=None):
+def heat_map(axes: Axes, values: np.ndarray, rows: Sequence, columns: Sequence, *, limits=None):
     """A table (rows, columns) as colours with its numbers written in, readable on either end of the scale."""
     low, high = limits or (np.nanmin(values), np.nanmax(values))
     image = axes.imshow(values, vmin=low, vmax=high, aspect="auto")
@@ -96,19 +96,5 @@ def heat_map(axes: Axes, values: np.ndarray, rows: Sequence, columns: Sequence, 
         if np.isfinite(value):
             behind = to_hex(tuple(image.to_rgba(value)))
             colour = max("white", "black", key=lambda colour: contrast(colour, behind))
-            axes.text(column, row, format.format(value), ha="center", va="center", color=colour)
+            axes.text(column, row, f"{value:.3f}", ha="center", va="center", color=colour)
     return image
-
-
-def bars(
-    axes: Axes, values: Mapping[str, float], *, errors: Sequence[float] | None = None, format: str = "{:.3f}"
-) -> None:
-    """Horizontal bars, first on top, each with its number."""
-    names, lengths = list(values), list(values.values())
-    places = range(len(names))
-    axes.barh(places, lengths, xerr=errors, color=SKY, ecolor=GREY, height=0.65)
-    axes.set_yticks(places, names, **AS_WRITTEN)
-    axes.invert_yaxis()
-    axes.grid(visible=False, axis="y")
-    for place, length in zip(places, lengths, strict=True):
-        axes.annotate(format.format(length), (0, place), (4, 0), va="center", **BESIDE)

@@ -256,8 +256,8 @@ def test_an_experiment_is_checked_when_it_is_made(on_diabetes: Playground, setti
 
 def test_a_run_without_a_best_epoch_leaves_the_others_whole(on_diabetes: Playground) -> None:
     play, wild = on_diabetes, {"data": "diabetes", "optimizer": "SGD", "learning_rate": 10, "batch_size": 32}
-    table = experiment(play, {"wild": wild}).results()
-    assert pd.isna(table.loc["wild", "best epoch"])
+    experiment(play, {"wild": wild}).run_all()
+    assert pd.isna(play.runs["best_epoch"].iloc[1])
     play.set(learning_rate=0.001)
     assert play.runs["best_epoch"].isna().tolist() == [False, True, False] and play.runs["best_epoch"].iloc[2] > 0
     assert play.runs["best_epoch"].dtype == "Int64"
@@ -280,14 +280,6 @@ def test_a_row_brings_its_curve_forward_and_its_settings_back(play: Playground) 
     )
     with pytest.raises(LessonError, match="no run 9 in the table"):
         play.show_run(9)
-
-
-def test_an_experiments_results_are_there_when_they_are_read(play: Playground) -> None:
-    rates = {"low": {"learning_rate": 0.001}, "high": {"learning_rate": 0.01}}
-    results = experiment(play, rates).results()
-    assert list(results.index) == ["low", "high"]
-    assert list(results["best loss"]) == pytest.approx(list(play.runs["best_loss"].iloc[-2:]))
-    assert [curve.called(play.curves.run) for curve in play.curves.earlier] == ["low"]
 
 
 def test_runs_are_finished_when_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
