@@ -57,8 +57,6 @@ class Live:
         retire_former(self)
         self._view.observe(self._moved, "chosen")
 
-    # ------------------------------------------------------------------------------------------------ to look at
-
     @property
     def values(self) -> dict[str, Any]:
         """The values of the controls, by name."""
@@ -90,8 +88,6 @@ class Live:
     def sync(self) -> bool:
         """Whether everything runs to its end in place, without an event loop."""
         return self._worker.loop is None
-
-    # ------------------------------------------------------------------------------------------------ to move
 
     def set(self, **values: Any) -> None:
         """Move controls; in synchronous mode the new run or picture is complete when this returns.
@@ -129,8 +125,6 @@ class Live:
             self._closed_text, view, self._view = self._view.text, self._view, None
             view.close()
             gc.collect()  # figures are full of reference cycles; milliseconds, see `helpers.live`
-
-    # ------------------------------------------------------------------------------------------------ the inside
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict, dict] | dict:
         if self._view is None:

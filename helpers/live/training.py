@@ -136,8 +136,6 @@ class LiveTraining(Live):
         finally:
             curves.x, curves.log = axes  # the first ones, for Reset
 
-    # ------------------------------------------------------------------------------------------------ one run
-
     def _slices(self, values: dict[str, Any]) -> Generator[None]:
         """One run: trains for a slice, draws if it is time, and lets others work at every yield."""
         curve = self._begin(values)

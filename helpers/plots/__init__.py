@@ -12,9 +12,7 @@ from helpers.plots.batches import (
     weight_path,
 )
 from helpers.plots.figures import (
-    AS_WRITTEN,
     Captioned,
-    floor_line,
     heat_map,
     label_end,
     log_axis,
@@ -26,27 +24,16 @@ from helpers.plots.losses import METRICS, X_AXES, in_metric, knob_curves, loss_c
 from helpers.plots.notebook_2 import growing_paths, mean_and_spread, race_curves, slope_clouds
 from helpers.plots.style import (
     BEST,
-    BEST_MARK,
     BLACK,
     BLUE,
     CYCLE,
-    FAINT,
     FLOOR,
-    GREEN,
     GREY,
     LINES,
-    MARKERS,
     ORANGE,
-    PLATE,
-    PURPLE,
     READABLE,
     RED,
-    SKY,
-    STYLE,
     TRAIN,
     VALIDATION,
-    YELLOW,
     contrast,
-    ink,
-    use_style,
 )
