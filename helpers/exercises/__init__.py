@@ -7,6 +7,7 @@ made by one of the functions of `judges.py`.
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 from helpers.checks import LessonError, did_you_mean, is_whole, shown
 from helpers.exercises.answers import as_numbers, plain
@@ -22,7 +23,8 @@ from helpers.exercises.judges import (
     numbers,
 )
 
-NOTEBOOKS = (1, 2, 3, 4, 5)
+# A file of judges is all that a notebook needs to have exercises.
+NOTEBOOKS = tuple(sorted(int(path.stem[9:]) for path in Path(__file__).parent.glob("notebook_*.py")))
 QUOTES = "\"'"
 
 

@@ -13,6 +13,8 @@ from functools import partial
 from numbers import Real
 from typing import Any
 
+import ipywidgets
+
 from helpers.checks import LessonError, finite_number, positive_int, positive_number, shown
 
 MOST_STOPS = 2_000
@@ -112,6 +114,18 @@ def menu(options: Iterable[Any], value: Any = None, tip: str = "", *, label: str
 def checkbox(value: bool = False, tip: str = "", *, label: str | None = None) -> Control:
     """A box to tick: True or False."""
     return _choice("checkbox", (False, True), ("off", "on"), value, tip, label)
+
+
+def make_input(name: str, control: Control) -> ipywidgets.Widget:
+    """The ipywidgets control whose value is the position of what is chosen."""
+    label = control.label or name.replace("_", " ")
+    options = [(text, position) for position, text in enumerate(control.texts)]
+    common = {"description": label, "tooltip": control.tip, "style": {"description_width": "initial"}}
+    if control.kind == "slider":
+        return ipywidgets.SelectionSlider(options=options, value=control.start, layout={"width": "auto"}, **common)
+    if control.kind == "menu":
+        return ipywidgets.Dropdown(options=options, value=control.start, layout={"width": "auto"}, **common)
+    return ipywidgets.Checkbox(value=bool(control.start), indent=False, layout={"width": "auto"}, **common)
 
 
 def write_number(value: float) -> str:

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from traitlets import Bool, Bytes, Dict, Float, Tuple, Unicode, dlink, observe
 
 from helpers.live.chart import beside
-from helpers.live.controls import Control
+from helpers.live.controls import Control, make_input
 
 WORDS = ("progress_text", "text", "error", "traceback", "details")
 
@@ -154,18 +154,6 @@ def _inside(widget: widgets.Widget) -> Iterator[widgets.Widget]:
     for child in getattr(widget, "children", ()):
         yield from _inside(child)
     yield widget
-
-
-def make_input(name: str, control: Control) -> widgets.Widget:
-    """The ipywidgets control whose value is the position of what is chosen."""
-    label = control.label or name.replace("_", " ")
-    options = [(text, position) for position, text in enumerate(control.texts)]
-    common = {"description": label, "tooltip": control.tip, "style": {"description_width": "initial"}}
-    if control.kind == "slider":
-        return widgets.SelectionSlider(options=options, value=control.start, layout={"width": "auto"}, **common)
-    if control.kind == "menu":
-        return widgets.Dropdown(options=options, value=control.start, layout={"width": "auto"}, **common)
-    return widgets.Checkbox(value=bool(control.start), indent=False, layout={"width": "auto"}, **common)
 
 
 def make_button(label: str, tip: str, pressed: Callable[[], None]) -> widgets.Button:

@@ -15,7 +15,7 @@ import torch
 from helpers.checks import LessonError
 from helpers.live import Playground, experiment, num_parameters, playground, training_bytes
 from helpers.live.curves import Curves
-from helpers.live.playground import CONTROLS
+from helpers.live.playground import CONTROLS, OPTIMIZER_NAMES, SCHEDULE_NAMES
 from helpers.live.program import program
 from helpers.live.tasks import load_task, ratings_csv
 from helpers.models import CollaborativeFilter
@@ -318,6 +318,18 @@ def test_the_staircase_is_what_the_page_says_it_is() -> None:
 
 
 # ---------------------------------------------------------------------------------------- to take home
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_every_setting_of_a_run_is_part_of_its_program(name: str) -> None:
+    values = {other: control.options[control.start] for other, control in CONTROLS.items()} | {"weight_decay": 0.1}
+    runs = [values | {"data": data} for data in ("embedded", "diabetes")]
+
+    def programs(**changed: object) -> list[str]:
+        chosen = [run | changed for run in runs]
+        return [program(r, OPTIMIZER_NAMES[r["optimizer"]], SCHEDULE_NAMES[r["schedule"]]) for r in chosen]
+
+    assert any(programs(**{name: option}) != programs() for option in CONTROLS[name].options)
 
 
 @pytest.mark.parametrize(
