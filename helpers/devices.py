@@ -1,4 +1,4 @@
-"""How this process computes: on which device, with how many threads, with whose random numbers, and all at once?"""
+"""How this process computes: on which device, with how many threads, and with whose random numbers."""
 
 from __future__ import annotations
 

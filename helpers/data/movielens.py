@@ -143,7 +143,7 @@ def _ratings_csv(file: Path | zipfile.Path) -> pd.DataFrame:
 def _ratings_without_header(file: Path | zipfile.Path) -> pd.DataFrame:
     table = _parse(file, encoding="latin-1", header=None)
     if table.shape[1] < len(COLUMNS):
-        raise LessonError(f"{file.name} has {table.shape[1]} columns and needs four: user, movie, rating, timestamp.")
+        raise LessonError(f"{file.name} has {table.shape[1]} columns but needs four: user, movie, rating, timestamp.")
     return _check(table.iloc[:, :4].set_axis(list(COLUMNS.values()), axis=1), file.name, (1.0, 5.0))
 
 
@@ -237,7 +237,7 @@ def _movies(file: Path | zipfile.Path) -> pd.DataFrame:
     flagged, count = file.name == "u.item", table.shape[1]
     if count != 5 + len(GENRES_100K) if flagged else count < 3:
         needs = 5 + len(GENRES_100K) if flagged else "three: movie, title, genres"
-        raise LessonError(f"{file.name} has {count} columns and needs {needs}.")
+        raise LessonError(f"{file.name} has {count} columns but needs {needs}.")
     genres = table[2]
     if flagged:
         flags = table.iloc[:, 5:].to_numpy() == 1

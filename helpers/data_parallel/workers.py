@@ -33,7 +33,7 @@ class Workers:
 
     They start with the first `run` (a few seconds: each imports PyTorch) and wait for the next. They end with `close`
     and with this process, however it ends. On Linux and macOS gradients travel over the loopback interface.
-    Raises `LessonError` for a number of workers that is none.
+    Raises `LessonError` for fewer than one worker.
     """
 
     def __init__(self, number: int = 2) -> None:

@@ -21,7 +21,7 @@ def _test_batch_sizes(batch_sizes: Callable) -> str | None:
     if sizes[353, 100] != [100, 100, 100, 53]:
         return f"For 353 samples in batches of 100 you return {sizes[353, 100]}; it should be [100, 100, 100, 53]."
     if 0 in sizes[300, 100]:
-        return "300 samples are three full batches: a batch of 0 samples is no batch."
+        return "300 samples are three full batches: a batch of 0 samples is not a batch."
     if sizes[300, 100] != [100, 100, 100]:
         return f"When B divides N every batch is full; for 300 and 100 you return {sizes[300, 100]}."
     if sizes[64, 100] != [64]:
@@ -97,7 +97,9 @@ def _test_stop_epoch(stop_epoch: Callable) -> str | None:
     if [answer + 1 for answer in answers] == right:
         return "Off by one: the first epoch is number 1, so enumerate from 1."
     if answers == [_compared_with_the_last(*stop) for stop in STOPS]:
-        return "You compare each loss with the one before it. Compare it with the best so far: after 4, 4.2 is no best."
+        return (
+            "You compare each loss with the one before it. Compare it with the best so far: after 4, 4.2 is no best."
+        )
     if answers == [_never_reset(*stop) for stop in STOPS]:
         return "You never start counting afresh: after a new best, the whole patience is there again."
     if answers == [_compared_with_patience_ago(*stop) for stop in STOPS]:

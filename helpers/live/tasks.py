@@ -71,7 +71,7 @@ def ratings_csv(source: str) -> str:
     Raises `LessonError` for the patients, and for more ratings than a page should be handed.
     """
     if source == "diabetes":
-        raise LessonError("The patients need no file: scikit-learn brings them along.")
+        raise LessonError("The patients need no file: they come with scikit-learn.")
     ratings = _ratings(source, files_stamp(source))
     if len(ratings) > MOST_RATINGS:
         raise LessonError(f"{len(ratings):,} ratings are too many for a page: take the file they came from.")

@@ -232,6 +232,6 @@ def live_training(
         metric: "mse", or "rmse" for its root.
         controls: one for each argument of `start`.
 
-    Raises `LessonError` for an axis or metric that does not exist, and a floor that is no number.
+    Raises `LessonError` for an axis or metric that does not exist, and a floor that is not a number.
     """
     return LiveTraining(start, controls, Curves(x, log, floor, metric)).opened()
