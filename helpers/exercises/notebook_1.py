@@ -97,9 +97,7 @@ def _test_stop_epoch(stop_epoch: Callable) -> str | None:
     if [answer + 1 for answer in answers] == right:
         return "Off by one: the first epoch is number 1, so enumerate from 1."
     if answers == [_compared_with_the_last(*stop) for stop in STOPS]:
-        return (
-            "You compare each loss with the one before it. Compare it with the best so far: after 4, 4.2 is no best."
-        )
+        return "You compare each loss with the one before it. Compare it with the best so far: after 4, 4.2 is no best."
     if answers == [_never_reset(*stop) for stop in STOPS]:
         return "You never start counting afresh: after a new best, the whole patience is there again."
     if answers == [_compared_with_patience_ago(*stop) for stop in STOPS]:
