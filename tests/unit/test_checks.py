@@ -110,3 +110,12 @@ def test_a_finite_number_may_be_whole_or_negative():
     for value, whole, kind in ((0.5, True, "a whole number, such as 3;"), (math.inf, False, "a number, such as 0.5;")):
         with pytest.raises(LessonError, match=f"x must be {kind}"):
             finite_number("x", value, whole=whole)
+
+
+def test_a_share_says_whether_it_may_be_switched_off():
+    assert share("x", 0, or_zero=True) == 0
+    for or_zero, words in ((True, r"0 \(off\) or a share"), (False, "a share")):
+        with pytest.raises(
+            LessonError, match=rf"^x must be {words} between 0 and 1, such as 0\.2 for 20 %; you gave 1\.$"
+        ):
+            share("x", 1, or_zero=or_zero)
