@@ -41,9 +41,7 @@ class Task(NamedTuple):
 
 def load_task(source: str, validation_share: float, seed: int, test_size: float = 0.0) -> Task:
     """Data by name or path, split, and read anew where a file of it has changed; `test_size` of it takes no part.
-
-    Raises:
-        LessonError: for ratings that cannot be had.
+    Raises `LessonError` for ratings that cannot be had.
     """
     return _task(source, validation_share, seed, test_size, files_stamp(source))
 
@@ -70,12 +68,10 @@ def _ratings(source: str, stamp: object) -> Ratings:
 
 def ratings_csv(source: str) -> str:
     """Ratings as the program of `program` reads them.
-
-    Raises:
-        LessonError: for the patients, and for more ratings than a page should be handed.
+    Raises `LessonError` for the patients, and for more ratings than a page should be handed.
     """
     if source == "diabetes":
-        raise LessonError("The patients need no file: scikit-learn brings them along.")
+        raise LessonError("The patients need no file: they come with scikit-learn.")
     ratings = _ratings(source, files_stamp(source))
     if len(ratings) > MOST_RATINGS:
         raise LessonError(f"{len(ratings):,} ratings are too many for a page: take the file they came from.")

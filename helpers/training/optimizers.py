@@ -87,9 +87,7 @@ def make_optimizer(
 
     `own` takes its place: an optimiser of the model's weights, or what makes one from them, called as
     `own(weights, lr=config.learning_rate)`.
-
-    Raises:
-        LessonError: for a model without weights to train, or an `own` that cannot train them.
+    Raises `LessonError` for a model without weights to train, or an `own` that cannot train them.
     """
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     if not weights:
