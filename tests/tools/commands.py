@@ -28,6 +28,7 @@ JOBS = {
         "make test",
         "make notebooks",
         "make format",
+        "make check",
         "make lint",
         "make lab",
         'make lab LAB_ARGS="--no-browser --port=8890"',
