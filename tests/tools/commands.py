@@ -67,6 +67,7 @@ JOBS = {
         "make bench BENCH=session",
         "make claims",
         ".venv/bin/python -m tests.tools.fault_table",
+        ".venv/bin/python -m tests.tools.printed_numbers v1.0.0",
     ),
     "class": (
         "make questions",
