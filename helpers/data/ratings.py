@@ -8,12 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.model_selection import train_test_split
 
 from helpers.checks import LessonError, one_of, seed_number, share, shown
 from helpers.data import embedded, movielens
 from helpers.data.embedded import Truth
-from helpers.data.samples import Samples
+from helpers.data.samples import Samples, shuffled_parts
 from helpers.devices import on_cpu_unless
 
 
@@ -109,9 +108,7 @@ def split(
             f"test_size={test_size} of {len(ratings)} ratings leaves nothing to train on; take a smaller share."
         )
     if by == "random":
-        train_index, validation_index = train_test_split(
-            np.arange(len(ratings)), test_size=test_size, random_state=seed
-        )
+        train_index, validation_index = shuffled_parts(len(ratings), test_size, seed)
     else:
         oldest_first = np.argsort(ratings.table["timestamp"].to_numpy(), kind="stable")
         train_index, validation_index = np.split(oldest_first, [len(ratings) - num_validation])
