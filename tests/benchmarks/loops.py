@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from helpers.data import Samples
 from helpers.models import MLP, CollaborativeFilter
 from helpers.training import Config, evaluate, train
-from tests.benchmarks.measuring import Row, alternate, compared
+from tests.benchmarks.measuring import Row, alternate, compared, noise
 
 # Users, movies and training ratings of ml-latest-small and of ml-100k; what the ratings say does not matter for speed.
 SHAPES = {"ml-latest-small": (610, 9724, 80_668), "ml-100k": (943, 1682, 80_000)}
@@ -110,6 +110,7 @@ def against_data_loader(rounds: int = 3) -> Iterator[Row]:
             theirs.seconds / mine.seconds,
             at_least=AT_LEAST[name],
             details=f"{compared(theirs, mine)}; losses at most {apart:.0e} apart",
+            noise=noise(theirs, mine),
         )
 
 
@@ -138,6 +139,7 @@ def over_the_barest(rounds: int = 15) -> Iterator[Row]:
             one.seconds / other.seconds,
             at_most=1.05 if name.startswith("ratings") else None,
             details=compared(one, other),
+            noise=noise(one, other),
         )
 
 
