@@ -37,6 +37,7 @@ def live_parts() -> Iterator[Row]:
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "dataloader": loops.against_data_loader,
     "overhead": loops.over_the_barest,
+    "profile": loops.where_the_time_goes,
     "rows": loops.row_sparse_variants,
     "peers": peers.seconds_to_rmse,
     "growth": growth.growth,
