@@ -254,7 +254,7 @@ def destroy(value):
     elif isinstance(value, np.ndarray):
         value[...] = 0
     elif isinstance(value, pd.DataFrame):
-        value.drop(value.index, inplace=True)
+        value.loc[:] = 0
     elif isinstance(value, list):
         for item in value:
             destroy(item)

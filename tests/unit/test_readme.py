@@ -60,3 +60,9 @@ def test_no_claim_of_a_python_that_is_not_tested() -> None:
     tested = re.search(r"python: \[(.*?)\]", (ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))[1]
     assert tested == '"3.11", "3.12", "3.13"' and "Python 3.11 or newer" in README
     assert 'requires-python = ">=3.11"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *NOTEBOOKS], ids=lambda path: path.stem)
+def test_each_says_how_to_shut_a_notebook_down(page: Path) -> None:
+    """Open kernels add up: on Binder, with 2 GB, the fourth would be the last."""
+    assert re.search(r"Kernel → Shut Down Kernel|\*Kernel\*, \*Shut Down Kernel\*", page.read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -266,18 +267,32 @@ def test_workers_use_one_thread_and_share_the_data() -> None:
     assert all(issubclass(kind, np.memmap) for kind in kinds), kinds
 
 
-def test_a_real_dask_cluster(ratings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_dask_cluster(ratings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     search = GridSearch(small(), GRID, cv=2, scoring=RMSE, refit=False)
     alone = search.fit(*ratings).cv_results_["mean_test_score"]
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=tmp_path
+        ) as cluster,
         distributed.Client(cluster),
     ):
         monkeypatch.setattr(RatingRegressor, "fit", cannot_fit)
         with joblib.parallel_config("dask"):
             search.fit(*ratings)
     np.testing.assert_allclose(alone, search.cv_results_["mean_test_score"], rtol=1e-6)
+
+
+def test_a_grid_may_be_an_array(ratings) -> None:
+    """NumPy's numbers are numbers: what a learner writes most easily must not fail in every fit."""
+    search = GridSearch(small(), {"batch_size": 2 ** np.arange(6, 8)}, cv=2, scoring=RMSE).fit(*ratings)
+    assert search.best_params_["batch_size"] in (64, 128) and np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_rows_too_large_for_any_table_are_refused(ratings) -> None:
+    X, y = ratings
+    with pytest.raises(LessonError, match="row numbers"):
+        small().fit(X * 1e300, y)
 
 
 # ---------------------------------------------------------------------------------------- interrupted
