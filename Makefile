@@ -20,10 +20,11 @@ $(info $(HOME) cannot be written: settings and downloads go to .venv/home instea
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help setup lab test other-cpu two-threads notebooks check-notebooks lint format bench claims mutants binder handout grade questions
+.PHONY: help setup lab check test other-cpu two-threads notebooks check-notebooks lint format bench claims mutants binder handout grade questions
 
 help:
 	@echo "make lab        open the course in JupyterLab (LAB_ARGS=... for JupyterLab's own options)"
+	@echo "make check      lint, types and the quick tests: within a minute, for every save"
 	@echo "make test       run every test (TEST_ARGS=... for pytest's own options)"
 	@echo "make other-cpu  test the notebooks with an older CPU's instructions"
 	@echo "make two-threads  test the notebooks with two threads in every kernel"
@@ -45,6 +46,9 @@ setup:
 
 lab: setup
 	$(RUN) jupyterlab --ServerApp.root_dir="$$PWD" --LabApp.default_url="/lab/tree/$(FIRST)" --LabApp.app_settings_dir="$$PWD/binder/lab" $(AS_ROOT) $(LAB_ARGS)
+
+check: lint
+	$(RUN) pytest tests/unit tests/notebooks/test_static.py --quick $(TEST_ARGS)
 
 test: setup
 	$(RUN) pytest $(TEST_ARGS)

@@ -8,12 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.model_selection import train_test_split
 
 from helpers.checks import LessonError, one_of, seed_number, shown
 from helpers.data import embedded, movielens
 from helpers.data.embedded import Truth
-from helpers.data.samples import Samples, held_back
+from helpers.data.samples import Samples, held_back, shuffled_parts
 from helpers.devices import on_cpu_unless
 
 
@@ -102,11 +101,11 @@ def split(
     """
     test_size = held_back(test_size, len(ratings), "ratings")
     by, seed = one_of("by", by, ("random", "time")), seed_number("seed", seed)
-    rows = np.arange(len(ratings))
-    if by == "time":
-        rows = np.argsort(ratings.table["timestamp"].to_numpy(), kind="stable")
-    order = {"shuffle": False} if by == "time" else {"random_state": seed}
-    train_index, validation_index = train_test_split(rows, test_size=test_size, **order)
+    if by == "random":
+        train_index, validation_index = shuffled_parts(len(ratings), test_size, seed)
+    else:
+        oldest_first = np.argsort(ratings.table["timestamp"].to_numpy(), kind="stable")
+        train_index, validation_index = np.split(oldest_first, [-int(np.ceil(test_size * len(ratings)))])
     train, validation = (ratings.samples(index, device) for index in (train_index, validation_index))
     return Split(train, validation, train_index, validation_index)
 

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 
 from helpers.checks import LessonError, one_of
-from helpers.data import Ratings, Samples, files_stamp, load_diabetes, load_ratings, split
+from helpers.data import Ratings, Samples, files_stamp, load_diabetes, load_ratings, shuffled_parts, split
 from helpers.training import OPTIMIZERS
 
 BYTES = 4  # of a float32
@@ -52,7 +51,7 @@ def _task(source: str, validation_share: float, seed: int, test_size: float, sta
         return Task(*load_diabetes(validation_share, seed), "mse", None, None)
     ratings = _ratings(source, stamp)
     known = split(ratings, test_size, seed=TEST_SEED).train_index if test_size else np.arange(len(ratings))
-    train_index, validation_index = train_test_split(known, test_size=validation_share, random_state=seed)
+    train_index, validation_index = (known[rows] for rows in shuffled_parts(len(known), validation_share, seed))
     floor = ratings.truth.noise_floor(validation_index) if ratings.truth else None
     parts = ratings.samples(train_index), ratings.samples(validation_index)
     return Task(*parts, "rmse", floor, (ratings.num_users, ratings.num_movies))

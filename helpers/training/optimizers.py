@@ -131,5 +131,5 @@ def _checked(optimizer: torch.optim.Optimizer, model: nn.Module) -> torch.optim.
 
 
 def warm_up() -> None:
-    """Make one optimiser: the first of a process imports for a second, better now than at a slider's first move."""
+    """Make one optimiser: the first imports `torch.compile` (a second, 70 MB), better now than at a slider's move."""
     torch.optim.SGD([torch.zeros(1)], lr=0.1)
