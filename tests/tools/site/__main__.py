@@ -42,7 +42,7 @@ PACE = {
 
 def record_all(into: Path, sample: bool, at_once: int) -> None:
     """Record what is missing, some notebooks at once. Raises RuntimeError when one fails."""
-    missing = [path for path in NOTEBOOKS if not finished(path, into, sample).exists()]
+    missing = [path for path in NOTEBOOKS if not any(finished(path, into, kind).exists() for kind in {False, sample})]
     missing.sort(key=lambda path: LONGEST_FIRST.index(path.name[:2]) if path.name[:2] in LONGEST_FIRST else 9)
 
     def one(path: Path) -> None:
@@ -201,23 +201,20 @@ def build(folder: Path, into: Path, github: str) -> None:
                 (folder / "recordings" / name).write_text(part["recordings"].script(), encoding="utf-8", newline="\n")
         body = site.chapter(path, {cell: part["told"] for cell, part in parts.items()})
         chapter, around = site.chapters[place], [None, *site.chapters, None]
-        site.write("book.html.j2", chapter["page"], title=chapter["title"], description=chapter["gives"], body=body,
-                   headings=headings(body), chapter=chapter, before=around[place], after=around[place + 2], has_code=True, live=True)  # fmt: skip
+        site.write(
+            "book.html.j2", chapter["page"], title=chapter["title"], description=chapter["gives"], body=body,
+            headings=headings(body), chapter=chapter, before=around[place], after=around[place + 2], live=True,
+        )  # fmt: skip
     for name, title in (("glossary", "Glossary"), ("claims", "Claims on trial")):
         body = to_html((ROOT / "notebooks" / f"{name}.md").read_text(encoding="utf-8"))
-        site.write(
-            "book.html.j2",
-            f"{name}.html",
-            title=title,
-            description=f"{title} of the course",
-            body=body,
-            headings=headings(body),
-        )
-    front = all_parts[FRONT] | {"id": FRONT, "of": FRONT}
-    front["id"], front["kind"] = f"front-{FRONT}", "training"
+        about = f"{title} of the course"
+        site.write("book.html.j2", f"{name}.html", title=title, description=about, body=body, headings=headings(body))
+    front = all_parts[FRONT] | {"id": f"front-{FRONT}", "of": FRONT}
     lead = to_html(readme.partition("\n")[2].partition("\n![")[0])
-    site.write("front.html.j2", "index.html", title="What happens inside a training loop", description="Five notebooks on training.",
-               lead=lead, part={"id": FRONT}, told=dumps(front).replace("</", "<\\/"), live=True)  # fmt: skip
+    site.write(
+        "front.html.j2", "index.html", title="What happens inside a training loop", lead=lead, part={"id": FRONT},
+        description="Five notebooks on training.", told=dumps(front).replace("</", "<\\/"), live=True,
+    )  # fmt: skip
     write_assets(folder / "assets")
 
 
@@ -226,11 +223,8 @@ def write_assets(folder: Path) -> None:
     chart = "".join(beside(LIVE, CHART)).replace("export default { render };", "return { render };")
     scripts = f"const Chart = (() => {{\n{chart}\n}})();\n" + "".join(beside(HERE / "assets", SCRIPTS))
     styles = "".join([*beside(LIVE, ("view.css",)), *beside(HERE / "assets", ("site.css",))])
-    for name, text in (
-        ("live.js", scripts),
-        ("site.css", styles),
-        ("page.js", "".join(beside(HERE / "assets", ("page.js",)))),
-    ):
+    shutil.copy(HERE / "assets" / "page.js", folder)
+    for name, text in (("live.js", scripts), ("site.css", styles)):
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -35,7 +35,7 @@ def of_a_part(controls: Mapping[str, Control], sample: bool = False) -> Iterator
     start, sizes = starts(controls), [len(control.options) for control in controls.values()]
     yield start
     yield from around(
-        start, [thinned(size, at, 4) if sample else range(size) for size, at in zip(sizes, start, strict=True)]
+        start, beside(start, [range(size) for size in sizes]) if sample else [range(size) for size in sizes]
     )
     if sample:
         return
@@ -57,7 +57,7 @@ def of_the_playground(controls: Mapping[str, Control], sample: bool = False) -> 
     ]
     yield start
     if sample:
-        yield from around(start, [[kept[-1], *kept[:1]] for kept in choices])
+        yield from around(start, beside(start, choices))
         return
     yield from around(start, choices)
     patients = replaced(controls, start, {"data": "diabetes"})
@@ -80,6 +80,15 @@ def around(start: Positions, choices: Sequence[Sequence[int]]) -> Iterator[Posit
     for place, values in enumerate(choices):
         for value in values:
             yield (*start[:place], value, *start[place + 1 :])
+
+
+def beside(start: Positions, choices: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Of every control the position next to its first one, and an end."""
+    others = ([place for place in kept if place != at] for at, kept in zip(start, choices, strict=True))
+    return [
+        [min(kept, key=lambda place: (abs(place - at), -place)), kept[-1]]
+        for at, kept in zip(start, others, strict=True)
+    ]
 
 
 def replaced(controls: Mapping[str, Control], start: Positions, values: Mapping[str, Any]) -> Positions:

@@ -38,7 +38,8 @@ class Renderer(IPythonRenderer):
         return to_mathml(body)
 
     def block_math(self, body: str) -> str:
-        return f'<span class="formula" tabindex="0" role="group" aria-label="formula">{to_mathml(body, display="block")}</span>'
+        formula = to_mathml(body, display="block")
+        return f'<span class="formula" tabindex="0" role="group" aria-label="formula">{formula}</span>'
 
     def heading(self, text: str, level: int, **attrs: Any) -> str:
         return (
@@ -133,7 +134,8 @@ class Site:
         (self.folder / "pictures").mkdir(exist_ok=True)
         shutil.copy(made, self.folder / name)
         width, height = size.get("width", image.width // 2), size.get("height", image.height // 2)
-        return f'<img src="{name}" width="{width}" height="{height}" loading="lazy" alt="{html.escape(words, quote=True)}">'
+        words = html.escape(words, quote=True)
+        return f'<img src="{name}" width="{width}" height="{height}" loading="lazy" alt="{words}">'
 
 
 def sentences(outputs: list[NotebookNode]) -> Iterator[str]:

@@ -42,15 +42,20 @@ def stamp(notebook: Path, kind: str) -> str:
     cells = load(notebook).cells
     sources = [cells[number].source for number in cells_with_controls(notebook)]
     helpers = sorted((ROOT / "helpers").rglob("*.py"))
-    sources += [path.read_text(encoding="utf-8") for path in helpers if "exercises" not in path.parts]
+    sources += [meaning(path) for path in helpers if "exercises" not in path.parts]
     sources += [f"{name} {version(name)}" for name in DECIDES]
     return digest(sources, WRITERS[kind])
 
 
 def digest(sources: list[str], files: tuple[str, ...]) -> str:
     """A short hash of texts, and of files beside this one."""
-    texts = sources + [Path(__file__).with_name(name).read_text(encoding="utf-8") for name in files]
+    texts = sources + [meaning(Path(__file__).with_name(name)) for name in files]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def meaning(path: Path) -> str:
+    """A module's code, however it is laid out and commented."""
+    return ast.unparse(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def folder_for(notebook: Path, kind: str, into: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What matplotlib draws, written down as strokes for a page: small, sharp on any screen, and readable in both themes."""
+"""What matplotlib draws, written down as strokes for a page: small, and sharp on any screen and in both themes."""
 
 from __future__ import annotations
 
@@ -75,9 +75,10 @@ class Strokes(RendererBase):
         urls: Any, offset_position: Any, *, hatchcolors: Any = None,
     ) -> None:  # fmt: skip
         """Equal shapes of equal looks, such as the dots of a scatter plot, are one stroke with many places."""
+        raw = self._iter_collection_raw_paths(master_transform, paths, all_transforms)
         shapes = [
             (self._written(path, Affine2D(transform.get_matrix()).scale(self._step, -self._step)), place)
-            for place, (path, transform) in enumerate(self._iter_collection_raw_paths(master_transform, paths, all_transforms))
+            for place, (path, transform) in enumerate(raw)
         ]  # fmt: skip
         before, places = None, []
         for x, y, (shape, _), gc0, face in self._iter_collection(

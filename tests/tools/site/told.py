@@ -60,7 +60,8 @@ def run_of(curve: Curve, metric: str, floor: float | None) -> dict[str, Any]:
     best = curve.best_epoch()
     return {
         "metric": METRICS[metric], "floor": floor, "updates": curve.num_updates, "epochs": curve.num_epochs,
-        "stretch": stretch, "losses": [rounded(loss) for loss in seen], "span": [rounded(end) for end in curve.span(metric) or ()],
+        "stretch": stretch, "losses": [rounded(loss) for loss in seen],
+        "span": [rounded(end) for end in curve.span(metric) or ()],
         "rows": [[*where(curve, row), rounded(train), rounded(validation)]
                  for row, (train, validation) in zip(epochs.rows, table, strict=True)],
         "end": where(curve, -1), "best": -1 if best is None else best, "diverged": curve.diverged,

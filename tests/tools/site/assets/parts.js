@@ -176,7 +176,7 @@ class Part {
   command() {
     const changed = this.controls.map((control, place) => [control, this.at[place]]).filter(([control, at]) => at !== control.start);
     const values = changed.map(([control, at]) => `${control.name}=${control.values[at]}`);
-    if (this.about.kind === "playground" || this.about.of) {
+    if (this.about.kind !== "training" && this.about.kind !== "picture") {
       return `playground(${[`test_size=${this.about.test_size}`, ...values].join(", ")})`;
     }
     return this.about.variable ? `${this.about.variable}.set(${values.join(", ")})` : `set ${values.join(", ")}`;
