@@ -1,4 +1,7 @@
-"""The site as it is published, made once for these tests: with the recordings that there are, or else a few of each."""
+"""The site, made once for these tests with the recordings that there are, or else a few of each part.
+
+The variable EPOCH_SITE names one that is made already: before it is published, the whole of it is tested.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ RECORDINGS = ROOT / ".cache" / "site"
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the site."""
+    if "EPOCH_SITE" in os.environ:
+        return Path(os.environ["EPOCH_SITE"]).resolve()
     folder = tmp_path_factory.mktemp("site") / "site"
     arguments = ["--to", str(folder), "--into", str(RECORDINGS), "--repository", "owner/repo"]
     assert main([*arguments, "--sample"]) == 0
@@ -57,7 +62,7 @@ class Reader:
         ids = self.page.evaluate("() => [...document.querySelectorAll('[data-live]')].map((part) => part.id)")
         for part in ids:
             self.page.evaluate("id => document.getElementById(id).scrollIntoView({ block: 'center' })", part)
-            self.page.wait_for_function("id => document.getElementById(id).part", arg=part)
+            self.page.wait_for_function("id => document.getElementById(id).live", arg=part)
         return ids
 
     def close(self) -> None:

@@ -92,8 +92,8 @@ def test_a_chapter_is_whole(site: Path, path: Path) -> None:
         assert f'id="exercise-{number}"' in page
     solutions = sum(cell.source.count("<details") for cell in notebook.cells if cell.cell_type == "markdown")
     assert page.count("<details>") == solutions
-    binder = f"https://mybinder.org/v2/gh/owner/repo/HEAD?urlpath=lab/tree/notebooks/{path.name}"
-    assert f'href="{binder}"' in page and f'href="notebooks/{path.name}"' in page and 'href="glossary.html"' in page
+    binder = rf'href="https://mybinder.org/v2/gh/[\w.-]+/[\w.-]+/HEAD\?urlpath=lab/tree/notebooks/{path.name}"'
+    assert re.search(binder, page) and f'href="notebooks/{path.name}"' in page and 'href="glossary.html"' in page
     assert page.count("<h1") == 1
     assert not re.findall(r"<img(?![^>]*alt=\"[^\"]{10,}\")[^>]*>", page)
 
@@ -114,35 +114,42 @@ def test_a_recording_is_what_a_fresh_run_gives(site: Path, number: str, count: i
 
 # --------------------------------------------------------------------------------------------------- in the browser
 
-# A recorded position that differs from the present ones in one control only, the next one if there is a choice.
-OTHER = """([id, place]) => {
-  const { part } = document.getElementById(id), { runs } = stores[part.store], at = part.at;
+# What was recorded of some positions: what is drawn of it, and what it says.
+TOLD = """const told = (run) => {
+  if (!Array.isArray(run)) return { drawn: JSON.stringify(run.losses), said: run.text };
+  return { drawn: JSON.stringify(run.at(-1)[0]), said: run.at(-1)[1] };
+};"""
+# A recorded position that differs from the present ones in one control only: the next one that shows something else.
+OTHER = f"""([id, place]) => {{
+  {TOLD}
+  const part = document.getElementById(id).live, {{ runs }} = stores[part.store], {{ at }} = part;
   const others = Object.keys(runs).map((key) => key.split(",").map(Number)).filter(
     (other) => other.every((position, control) => (control === place) !== (position === at[control])));
-  const away = (other) => Math.abs(other[place] - at[place]);
-  others.sort((one, other) => away(one) - away(other) || other[place] - one[place]);
+  const away = (other) => Math.abs(other[place] - at[place]), now = JSON.stringify(told(part.find(at)));
+  const same = (other) => JSON.stringify(told(part.find(other))) === now;
+  others.sort((one, other) => same(one) - same(other) || away(one) - away(other) || other[place] - one[place]);
   return others[0]?.[place] ?? null;
-}"""
+}}"""
 # What a reader sees of a part at rest, and what was recorded of it.
-SEEN = """id => {
-  const element = document.getElementById(id), { part } = element;
-  return {
+SEEN = f"""id => {{
+  {TOLD}
+  const element = document.getElementById(id), part = element.live;
+  return {{
     picture: element.querySelector("canvas").toDataURL(), sentence: part.text.textContent,
-    readouts: part.inputs.map(({ input, readout }) =>
+    readouts: part.inputs.map(({{ input, readout }}) =>
       readout?.textContent ?? (input.type === "checkbox" ? input.checked : input.value)),
-    told: JSON.stringify(part.find(part.at), (name, value) => (name === "row" || name === "code" ? undefined : value)),
-    missing: !part.missing.hidden,
-  };
-}"""
+    missing: !part.missing.hidden, ...told(part.find(part.at)),
+  }};
+}}"""
 MOVE = """([id, place, position]) => {
-  const { input } = document.getElementById(id).part.inputs[place];
+  const { input } = document.getElementById(id).live.inputs[place];
   if (input.type === "checkbox") input.checked = position === 1;
   else input.value = position;
   input.dispatchEvent(new Event("input", { bubbles: true }));
 }"""
 # Everything that plays has come to its end (through Skip), and was drawn.
 AT_REST = """async id => {
-  const { part } = document.getElementById(id);
+  const part = document.getElementById(id).live;
   await load(part.store);
   await new Promise((done) => setTimeout(done, 60));
   [...part.el.querySelectorAll("button")].find((button) => button.textContent === "Skip")?.click();
@@ -163,8 +170,8 @@ def test_every_control_moves_picture_sentence_and_readout(open_page, chapter: st
         page.evaluate("id => document.getElementById(id).scrollIntoView({ block: 'center' })", part)
         page.evaluate("id => document.getElementById(id).querySelector('details')?.setAttribute('open', '')", part)
         page.evaluate(AT_REST, part)
-        names = page.evaluate("id => document.getElementById(id).part.controls.map(({ name }) => name)", part)
-        start = page.evaluate("id => [...document.getElementById(id).part.at]", part)
+        names = page.evaluate("id => document.getElementById(id).live.controls.map(({ name }) => name)", part)
+        start = page.evaluate("id => [...document.getElementById(id).live.at]", part)
         for place, name in enumerate(names):
             before, position = page.evaluate(SEEN, part), page.evaluate(OTHER, [part, place])
             assert position is not None, (part, name)
@@ -173,11 +180,10 @@ def test_every_control_moves_picture_sentence_and_readout(open_page, chapter: st
             after = page.evaluate(SEEN, part)
             assert not after["missing"], (part, name)
             assert before["readouts"][place] != after["readouts"][place], (part, name)
-            if before["told"] == after["told"]:
+            assert after["sentence"] == after["said"] != "", (part, name)
+            assert before["drawn"] == after["drawn"] or before["picture"] != after["picture"], (part, name)
+            if (before["drawn"], before["said"]) == (after["drawn"], after["said"]):
                 still.add((part, name))
-            else:
-                assert before["picture"] != after["picture"] or before["sentence"] != after["sentence"], (part, name)
-                assert before["sentence"] != after["sentence"] or "curve" in part, (part, name)
             page.evaluate(MOVE, [part, place, start[place]])
             page.evaluate(AT_REST, part)
     assert still == {(part, name) for part, name in CHANGES_NOTHING_AT_FIRST if part in parts}
@@ -233,7 +239,7 @@ def test_a_run_grows_at_its_own_pace_and_can_be_skipped(open_page) -> None:
     before = page.evaluate(frames)
     page.wait_for_function(f"before => ({frames})() > before", arg=before)
     part.get_by_role("button", name="Skip").click()
-    page.wait_for_function("() => document.querySelector('[data-live]').part.ended")
+    page.wait_for_function("() => document.querySelector('[data-live]').live.ended")
     assert part.locator(".text").inner_text().startswith("Ended after")
     part.locator("canvas").focus()
     page.keyboard.press("ArrowRight")
@@ -253,7 +259,7 @@ def test_the_first_chapter_is_read_before_a_megabyte_has_come(open_page, site: P
 def test_axe_finds_nothing_serious(open_page, name: str, theme: str) -> None:
     reader = open_page(name, color_scheme=theme)
     reader.parts()
-    found = Axe().run(reader.page).response["violations"]
+    found = Axe().run(reader.page, options={"preload": False}).response["violations"]
     serious = [
         (fault["id"], [node["html"][:160] for node in fault["nodes"][:3]])
         for fault in found

@@ -468,9 +468,9 @@ function near(entries, observer) {
     if (!isIntersecting) continue;
     observer.unobserve(target);
     const about = JSON.parse(document.querySelector(`script[data-for="${target.id}"]`).textContent);
-    target.part = new KINDS[about.kind](target, about);
+    target.live = new KINDS[about.kind](target, about);
   }
 }
 const observer = new IntersectionObserver(near, { rootMargin: "300px" });
 for (const part of document.querySelectorAll("[data-live]")) observer.observe(part);
-addEventListener("beforeprint", () => { for (const { part } of document.querySelectorAll("[data-live]")) part?.play?.(Infinity); });
+addEventListener("beforeprint", () => { for (const { live } of document.querySelectorAll("[data-live]")) live?.play?.(Infinity); });

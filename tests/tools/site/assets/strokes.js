@@ -27,6 +27,7 @@ class Strokes {
     canvas.width = Math.round(wide * dense);
     canvas.height = Math.round(wide * dense * this.size[1] / this.size[0]);
     const step = canvas.width / this.size[0] / FINE;
+    this.paper = getComputedStyle(document.body).backgroundColor;
     this.dark = document.body.dataset.jpThemeLight === "false";
     for (const [kind, ...stroke] of this.strokes) {
       context.setTransform(step, 0, 0, step, 0, 0);
@@ -40,6 +41,7 @@ class Strokes {
   // In the dark grey is turned round, from white paper to nearly black, and colours are lifted.
   ink(colour) {
     if (!this.dark) return colour;
+    if (colour === "#ffffff") return this.paper;
     const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
     const grey = Math.max(...parts) - Math.min(...parts) < 12;
     const light = Math.max(...parts) + Math.min(...parts) > 430;  // a tint of the paper
