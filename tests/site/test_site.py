@@ -59,8 +59,8 @@ def test_every_link_leads_somewhere(site: Path) -> None:
             file, _, place = target.partition("#")
             assert (site / (file or name)).is_file(), (name, target)
             if place:
-                there = pages[file or name]
-                assert f'id="{unquote(place)}"' in unescape(there), (name, target)
+                anchors = re.findall(r'id="([^"]*)"', unescape(pages[file or name]))
+                assert unquote(place) in map(unquote, anchors), (name, target)
 
 
 def test_nothing_is_asked_of_another_host(site: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_chapter_is_whole(site: Path, path: Path) -> None:
     page = (site / f"{path.stem}.html").read_text(encoding="utf-8")
     notebook = load(path)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert page.count('<details class="code" open>') == len(code)
+    assert page.count('<details class="code" open') == len(code)
     for number in re.findall(r'check\("(\d\.\d+)"', "\n".join(cell.source for cell in code)):
         assert f'id="exercise-{number}"' in page
     solutions = sum(cell.source.count("<details") for cell in notebook.cells if cell.cell_type == "markdown")

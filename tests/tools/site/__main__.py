@@ -210,10 +210,13 @@ def build(folder: Path, into: Path, github: str) -> None:
         about = f"{title} of the course"
         site.write("book.html.j2", f"{name}.html", title=title, description=about, body=body, headings=headings(body))
     front = all_parts[FRONT] | {"id": f"front-{FRONT}", "of": FRONT}
-    lead = to_html(readme.partition("\n")[2].partition("\n![")[0])
+    paragraphs = readme.partition("\n![")[0].split("\n\n")
+    # The link to this very page is left out.
+    lead, *more = [to_html(words) for words in paragraphs[1:] if not words.startswith("**[")]
     site.write(
-        "front.html.j2", "index.html", title="What happens inside a training loop", lead=lead, part={"id": FRONT},
-        description="Five notebooks on training.", told=dumps(front).replace("</", "<\\/"), live=True,
+        "front.html.j2", "index.html", title="What happens inside a training loop", lead=lead, more="".join(more),
+        part={"id": FRONT}, description="Five notebooks on training.",
+        told=dumps(front).replace("</", "<\\/"), live=True,
     )  # fmt: skip
     write_assets(folder / "assets")
 
