@@ -105,7 +105,7 @@ class Experiment:
             self.press(name)
             run = self._playground.runs.iloc[-1]
             # More digits would depend on the CPU, all the more where a run goes wild.
-            losses = {kind: ",.3f" if run[kind] < 1.5 else ",.2f" for kind in ("best_loss", "last_loss")}
+            losses = {kind: ",.3f" if run[kind] < 1.5 else ",.1f" for kind in ("best_loss", "last_loss")}
             formats = losses | dict.fromkeys(("best_epoch", "updates", "parameters"), ",")
             rows[name] = {
                 LABELS[kind]: "–" if pd.isna(run[kind]) else format(run[kind], how) for kind, how in formats.items()

@@ -204,4 +204,4 @@ def make_words(kind: str, value: str = "") -> widgets.HTML:
 
 def _label_width(controls: Mapping[str, Control]) -> str:
     """Room for the longest label, so that none is cut off and all sliders begin at one line."""
-    return f"{max((len(control.label or name) for name, control in controls.items()), default=0) * 0.5 + 1:.1f}em"
+    return f"{max((len(control.label or name) for name, control in controls.items()), default=0) * 0.53 + 1:.1f}em"

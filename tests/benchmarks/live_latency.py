@@ -230,7 +230,7 @@ class Bench:
 def cells_of_the_playground() -> list[int]:
     """The cells of notebook 4 up to its playground; from 0."""
     cells = nbformat.read(PLAYGROUND, nbformat.NO_CONVERT).cells
-    last = next(number for number, cell in enumerate(cells) if "playground(SOURCE)" in cell.source)
+    last = next(number for number, cell in enumerate(cells) if "playground(SOURCE" in cell.source)
     return [number for number in range(last + 1) if cells[number].cell_type == "code"]
 
 
