@@ -34,6 +34,8 @@ WRITERS = {
     "run": ("told.py",),
     "picture": ("told.py", "strokes.py"),
 }  # files beside this one that write recordings down
+# Of helpers.live: how JupyterLab shows a part, and not what.
+PAGE_SIDE = ("view.py", "chart.py", "screen.py", "table.py", "take_home.py", "experiment.py")
 CHOOSERS = ("record.py", "combinations.py")  # and those that say which there are
 
 
@@ -42,7 +44,7 @@ def stamp(notebook: Path, kind: str) -> str:
     cells = load(notebook).cells
     sources = [cells[number].source for number in cells_with_controls(notebook)]
     helpers = sorted((ROOT / "helpers").rglob("*.py"))
-    sources += [meaning(path) for path in helpers if "exercises" not in path.parts]
+    sources += [meaning(path) for path in helpers if "exercises" not in path.parts and path.name not in PAGE_SIDE]
     sources += [f"{name} {version(name)}" for name in DECIDES]
     return digest(sources, WRITERS[kind])
 
