@@ -9,6 +9,7 @@ HANDOUT_ARGS ?=
 SUBMISSIONS ?=
 GRADE_ARGS ?=
 MUTANTS ?=
+SITE_ARGS ?=
 RUN = .venv/bin/python -m
 FIRST = notebooks/01_epochs_batches_iterations.ipynb
 # JupyterLab refuses to serve as root unless told; containers often have no other user.
@@ -20,7 +21,7 @@ $(info $(HOME) cannot be written: settings and downloads go to .venv/home instea
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help setup lab check test other-cpu two-threads notebooks check-notebooks lint format bench claims mutants binder handout grade questions
+.PHONY: help setup lab check test other-cpu two-threads notebooks check-notebooks lint format bench claims mutants binder handout grade questions site
 
 help:
 	@echo "make lab        open the course in JupyterLab (LAB_ARGS=... for JupyterLab's own options)"
@@ -36,6 +37,7 @@ help:
 	@echo "make claims     run the claims of the course over their seeds (CLAIM=... for one of them; takes minutes)"
 	@echo "make mutants    change one thing at a time and see whether a test notices (hours; MUTANTS='helpers.checks.*' for a part)"
 	@echo "make binder     replay what Binder would build from the last commit (takes minutes)"
+	@echo "make site       make the course as pages in site/, whose live parts play recorded runs (SITE_ARGS=... for its options)"
 	@echo "make handout    make the course for learners in handout/ (HANDOUT_ARGS=... for its options)"
 	@echo "make grade      grade what came back (SUBMISSIONS=folder; GRADE_ARGS=... for its options)"
 	@echo "make questions  list every exercise of the course"
@@ -99,3 +101,6 @@ grade: setup
 
 questions: setup
 	$(RUN) tests.tools.classroom.questions
+
+site: setup
+	$(RUN) tests.tools.site $(SITE_ARGS)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import nbformat
 import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import PATIENCE, Lab, Notebook, notebooks_in
-from tests.tools.classroom.slices import needed_cells
+from tests.tools.live_cells import cells_with_controls
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +21,6 @@ CONTROLS = {
     "button", "checkbox", "combobox", "link", "listbox", "menuitem", "radio", "searchbox", "slider", "spinbutton",
     "switch", "tab", "textbox",
 }  # fmt: skip
-SHOWS_CONTROLS = re.compile(r"\b(live_training|live_picture|playground|experiment)\(")
 SHORTEST_SENTENCE = 20  # letters; a file's type is shorter
 NOTHING = " \u200b"  # ipywidgets fills an empty button with a space of no width
 
@@ -74,14 +71,6 @@ def course(request: pytest.FixtureRequest, lab: Lab, browser: Browser) -> Iterat
         notebook.run(*cells_with_controls(request.param))
         notebook.page.wait_for_function(AT_REST, timeout=PATIENCE)
         yield notebook
-
-
-def cells_with_controls(path: Path) -> list[int]:
-    """The cells that show a live part, and before them those that make what these use; from 0."""
-    cells = nbformat.read(path, as_version=nbformat.NO_CONVERT).cells
-    sources = [cell.source if cell.cell_type == "code" else "" for cell in cells]
-    showing = {place: "" for place, source in enumerate(sources) if SHOWS_CONTROLS.search(source)}
-    return sorted(needed_cells(sources, showing))
 
 
 def told(notebook: Notebook) -> list[list[tuple[str, str]]]:

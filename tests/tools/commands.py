@@ -88,6 +88,7 @@ JOBS = {
 EVERY_CHANGE, UNIT_TEST = ".github/workflows/test.yml", "tests/unit/test_commands.py"
 ELSEWHERE = {
     "make other-cpu": [(EVERY_CHANGE, "run: make other-cpu\n")],
+    "make site": [(".github/workflows/pages.yml", "run: make site\n")],
     "make mutants": [(".github/workflows/mutants.yml", "run: make mutants\n")],
     "make two-threads": [(EVERY_CHANGE, "run: make two-threads\n")],
     "make check-notebooks": [(EVERY_CHANGE, "run: make check-notebooks\n")],
