@@ -96,6 +96,8 @@ class RatingRegressor(RegressorMixin, BaseEstimator):
             raise LessonError("Negative values in data passed to RatingRegressor: X holds row numbers from 0.")
         if (np.floor(X) != X).any():
             raise LessonError("X holds row numbers, [user, movie], which are whole numbers; you gave fractions.")
+        if (X >= 2**31).any():
+            raise LessonError(f"X holds row numbers, [user, movie]; {X.max():g} is larger than any table's.")
         return torch.tensor(X, dtype=torch.int64)
 
     def _make_model(self, met: torch.Tensor, mean: float) -> CollaborativeFilter:
