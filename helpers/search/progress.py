@@ -1,4 +1,4 @@
-"""How far a search has got, in one line below the cell."""
+"""Where a search is, in one line below the cell."""
 
 from __future__ import annotations
 
