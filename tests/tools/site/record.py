@@ -16,6 +16,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ PAGE_SIDE = ("view.py", "chart.py", "screen.py", "table.py", "take_home.py", "ex
 CHOOSERS = ("record.py", "combinations.py")  # and those that say which there are
 
 
+@cache
 def stamp(notebook: Path, kind: str) -> str:
     """A name for all that the recordings of a notebook's runs, or its pictures, depend on."""
     cells = load(notebook).cells
@@ -55,6 +57,7 @@ def digest(sources: list[str], files: tuple[str, ...]) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
+@cache
 def meaning(path: Path) -> str:
     """A module's code, however it is laid out and commented."""
     return ast.unparse(ast.parse(path.read_text(encoding="utf-8")))
