@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import signal
@@ -107,3 +108,34 @@ def test_an_interrupt_keeps_what_is_finished(course: Assignment, submissions: Pa
     assert f"{len(kept)} of 10 were graded before" in rest.stdout
     assert len(list(finished.glob("*.json"))) == 10
     assert all(file.stat().st_mtime_ns == when for file, when in kept.items())
+
+
+CELL = {"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None, "source": ""}
+
+
+@pytest.mark.fault("a row that says so; the others are graded")
+@pytest.mark.parametrize(
+    "cell",
+    [{**CELL, "id": 5}, {**CELL, "source": 5}, {**CELL, "source": "check('1.1', '\ud800')"}, None, {"id": "a"}],
+    ids=["number for an id", "number for code", "half a letter", "no cell", "no kind"],
+)
+def test_one_damaged_file_does_not_end_the_grading(course: Assignment, tmp_path: Path, cell: object) -> None:
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}
+    (tmp_path / "Ann.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (tmp_path / "Bob.ipynb").write_text("{")
+    grades = tool.grade_all(tmp_path, tmp_path / "to", [course], LIMITS, 1, course.path.parent)
+    assert [grade.learner for grade in grades] == ["Ann", "Bob"]
+    assert all("is no notebook" in grade.problem for grade in grades)
+
+
+@pytest.mark.fault("a row that says so; the others are graded")
+def test_what_nobody_thought_of_does_not_end_the_grading(
+    course: Assignment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for learner in ("Ann", "Bob"):
+        (tmp_path / f"{learner}.ipynb").write_text("{")
+    real = tool.grade
+    monkeypatch.setattr(tool, "grade", lambda one, *rest: real(one, *rest) if one.learner == "Bob" else 1 / 0)
+    grades = tool.grade_all(tmp_path, tmp_path / "to", [course], LIMITS, 1, course.path.parent)
+    assert [grade.problem[:20] for grade in grades] == ["could not be graded:", "is no notebook: Note"]
+    assert len(list((tmp_path / "to" / "finished").iterdir())) == 1  # Ann is graded the next time
