@@ -100,6 +100,8 @@ def split(
     so that the past predicts the future (`seed` then plays no part; some users and movies are seen for the first time).
     Raises `LessonError` for a share outside (0, 1), an unknown `by`, or too few ratings for two parts.
     """
+    if not isinstance(ratings, Ratings):
+        raise LessonError(f"split() takes ratings, such as load_ratings() gives; you gave {shown(ratings)}.")
     test_size = share("test_size", test_size)
     by = one_of("by", by, ("random", "time"))
     seed = seed_number("seed", seed)

@@ -8,7 +8,7 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-from helpers.checks import LessonError, seed_number, share, switch
+from helpers.checks import LessonError, seed_number, share, shown, switch
 from helpers.devices import best_device, on_cpu_unless
 
 
@@ -26,6 +26,8 @@ class Samples:
     def __post_init__(self) -> None:
         if not (isinstance(self.inputs, Tensor) and isinstance(self.targets, Tensor)):
             raise LessonError("Samples need tensors: torch.as_tensor(array) makes one of an array or a list.")
+        if any(values.layout != torch.strided or values.is_meta for values in (self.inputs, self.targets)):
+            raise LessonError("Samples need plain tensors, with a number in every place: neither sparse nor meta ones.")
         if self.inputs.device != self.targets.device:
             raise LessonError(
                 f"The inputs are on {self.inputs.device} and the targets on {self.targets.device}: "
@@ -79,6 +81,8 @@ def load_diabetes(
     Source: Efron et al. (2004), Least Angle Regression, Annals of Statistics 32(2).
     """
     test_size, seed = share("test_size", test_size), seed_number("seed", seed)
+    if not isinstance(dtype, torch.dtype) or dtype not in (torch.float32, torch.float64):
+        raise LessonError(f"dtype must be torch.float32 or torch.float64; you gave {shown(dtype)}.")
     inputs, targets = sklearn.datasets.load_diabetes(return_X_y=True)
     if not 1 <= np.ceil(test_size * len(targets)) < len(targets):
         raise LessonError(

@@ -65,3 +65,14 @@ def test_a_slip_of_the_pen_is_answered_with_the_nearest_choice():
         one_of("optimizer", "Adma", ("sgd", "adam"))
     with pytest.raises(LessonError, match=r"you gave 'lion'\.$"):
         one_of("optimizer", "lion", ("sgd", "adam"))
+
+
+class Unprintable:
+    def __repr__(self):
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("value", [[10**5000], Unprintable()], ids=["huge", "unprintable"])
+def test_a_choice_that_cannot_even_be_written_down_is_refused(value):
+    with pytest.raises(LessonError, match="optimizer must be one of 'adam'; you gave a "):
+        one_of("optimizer", value, ["adam"])
