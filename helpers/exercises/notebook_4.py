@@ -25,7 +25,7 @@ def _test_halving(halving_epochs: Callable) -> str | None:
     if given[27, 1, 3, 3] == 81 and given[10, 2, 2, 3] == 20 + 20 + 16:
         return "Half of 5 models is 3 here: scikit-learn rounds up, and you rounded down."
     for case, expected in cases.items():
-        if given[case] != expected:
+        if not bool(given[case] == expected):  # a masked number is neither equal nor unequal
             return f"halving_epochs{case} should be {expected}; yours says {given[case]}."
     return None
 
@@ -44,12 +44,12 @@ def _test_best_within(best_within: Callable) -> str | None:
     if given[1.6] in (2, 1) or given[9.0] in (4, 3):
         return "That is the number of an epoch, or its place. The loss is wanted."
     for seconds in (1.6, 9.0, 2.0):
-        if given[seconds] != BEST_IN_TIME[seconds]:
+        if not bool(given[seconds] == BEST_IN_TIME[seconds]):
             return (
                 f"For losses {', '.join(map(str, LOSSES))} after {', '.join(map(str, SECONDS))} seconds the answer for "
                 f"{seconds:g} seconds is {BEST_IN_TIME[seconds]}; yours says {given[seconds]}."
             )
-    if given[1.0] != 0.7:
+    if not bool(given[1.0] == 0.7):
         return "An epoch that ends exactly when the time is up has ended in time."
     early = best_within(epochs, 0.1)
     return None if early is None else f"No epoch has ended after 0.1 seconds: return None there, not {early}."
