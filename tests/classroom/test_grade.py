@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,10 @@ def test_an_interrupt_keeps_what_is_finished(course: Assignment, submissions: Pa
     command = [sys.executable, "-m", "tests.tools.classroom.grade", submissions, "--to", tmp_path, "--at-once", "2"]
     command += ["--notebooks", course.path.parent, "--cell-seconds", "8", "--seconds", "60", "--megabytes", "2000"]
     finished = tmp_path / "finished"
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+    # What was started in a shell's background ignores SIGINT, and so would all that it starts.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, preexec_fn=heard, **output) as run:
         deadline = time.monotonic() + 120
         while len(list(finished.glob("*.json"))) < 6 and time.monotonic() < deadline:
             time.sleep(0.2)
