@@ -9,6 +9,7 @@ HANDOUT_ARGS ?=
 SUBMISSIONS ?=
 GRADE_ARGS ?=
 MUTANTS ?=
+SITE_ARGS ?=
 RUN = .venv/bin/python -m
 FIRST = notebooks/01_epochs_batches_iterations.ipynb
 # JupyterLab refuses to serve as root unless told; containers often have no other user.
@@ -20,10 +21,11 @@ $(info $(HOME) cannot be written: settings and downloads go to .venv/home instea
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: help setup lab test other-cpu two-threads notebooks check-notebooks lint format bench claims mutants binder handout grade questions
+.PHONY: help setup lab check test other-cpu two-threads notebooks check-notebooks lint format bench claims mutants binder handout grade questions site
 
 help:
 	@echo "make lab        open the course in JupyterLab (LAB_ARGS=... for JupyterLab's own options)"
+	@echo "make check      lint, types and the quick tests: within a minute, for every save"
 	@echo "make test       run every test (TEST_ARGS=... for pytest's own options)"
 	@echo "make other-cpu  test the notebooks with an older CPU's instructions"
 	@echo "make two-threads  test the notebooks with two threads in every kernel"
@@ -35,6 +37,7 @@ help:
 	@echo "make claims     run the claims of the course over their seeds (CLAIM=... for one of them; takes minutes)"
 	@echo "make mutants    change one thing at a time and see whether a test notices (hours; MUTANTS='helpers.checks.*' for a part)"
 	@echo "make binder     replay what Binder would build from the last commit (takes minutes)"
+	@echo "make site       make the course as pages in site/, whose live parts play recorded runs (SITE_ARGS=... for its options)"
 	@echo "make handout    make the course for learners in handout/ (HANDOUT_ARGS=... for its options)"
 	@echo "make grade      grade what came back (SUBMISSIONS=folder; GRADE_ARGS=... for its options)"
 	@echo "make questions  list every exercise of the course"
@@ -45,6 +48,9 @@ setup:
 
 lab: setup
 	$(RUN) jupyterlab --ServerApp.root_dir="$$PWD" --LabApp.default_url="/lab/tree/$(FIRST)" --LabApp.app_settings_dir="$$PWD/binder/lab" $(AS_ROOT) $(LAB_ARGS)
+
+check: lint
+	$(RUN) pytest tests/unit tests/notebooks/test_static.py --quick $(TEST_ARGS)
 
 test: setup
 	$(RUN) pytest $(TEST_ARGS)
@@ -95,3 +101,6 @@ grade: setup
 
 questions: setup
 	$(RUN) tests.tools.classroom.questions
+
+site: setup
+	$(RUN) tests.tools.site $(SITE_ARGS)

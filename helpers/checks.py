@@ -44,18 +44,15 @@ def _as_float(value: object) -> float:
         return math.inf
 
 
-def positive_int(name: str, value: object, hint: str = "") -> int:
-    """`value` as an int of 1 or more; `hint` names what is counted.
+def positive_int(name: str, value: object) -> int:
+    """`value` as an int of 1 or more.
 
     Raises `LessonError` for anything else, including True, 64.0 and numbers that nothing could count up to.
     """
-    counted = f" ({hint})" if hint else ""
     if not is_whole(value) or value < 1:
-        raise LessonError(
-            f"{name} must be a whole number of 1 or more{counted}, such as 1 or 64; you gave {shown(value)}."
-        )
+        raise LessonError(f"{name} must be a whole number of 1 or more, such as 1 or 64; you gave {shown(value)}.")
     if value > LARGEST_COUNT:
-        raise LessonError(f"{name} must be at most {LARGEST_COUNT:,}{counted}; you gave {shown(value)}.")
+        raise LessonError(f"{name} must be at most {LARGEST_COUNT:,}; you gave {shown(value)}.")
     return int(value)
 
 

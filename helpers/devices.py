@@ -1,4 +1,4 @@
-"""How this process computes: on which device, with how many threads, with whose random numbers, and all at once?"""
+"""How this process computes: on which device, with how many threads, and with whose random numbers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ CPU = torch.device("cpu")
 
 def best_device(name: torch.device | str | None = None) -> torch.device:
     """The named device, or the fastest that is there: CUDA, then Apple's MPS, then the CPU.
-
-    Raises:
-        LessonError: for a device that is unknown or not there.
+    Raises `LessonError` for a device that is unknown or not there.
     """
     available = ["cpu"]
     if torch.backends.mps.is_available():
@@ -84,23 +82,17 @@ def runs_in_place() -> bool:
     return os.environ.get("EPOCH_SYNC", "") not in ("", "0")
 
 
-def choose_threads(number: int | None = None) -> int:
-    """Set how many threads PyTorch computes with, and return it: one, unless asked otherwise.
+def choose_threads() -> int:
+    """Set how many threads PyTorch computes with, and return it: one, unless the variable EPOCH_THREADS asks for more.
 
     For models as small as these a second thread gains nothing, and where anything else wants the core it waits at
-    every barrier: measured, 0.7 ms became 7 to 20 ms an update. `number`, or the environment variable EPOCH_THREADS,
-    asks for more; never more are used than this process may use.
+    every barrier: measured, 0.7 ms became 7 to 20 ms an update. Never more are used than this process may use.
     """
-    if number is not None:
-        asked = positive_int("number", number, "threads")
-    else:
-        variable = os.environ.get("EPOCH_THREADS") or "1"  # set to nothing is not set
-        try:
-            asked = positive_int("EPOCH_THREADS", int(variable))
-        except ValueError:
-            raise LessonError(
-                f"EPOCH_THREADS must be a whole number of threads, 1 or more, not {variable!r}."
-            ) from None
+    variable = os.environ.get("EPOCH_THREADS") or "1"  # set to nothing is not set
+    try:
+        asked = positive_int("EPOCH_THREADS", int(variable))
+    except ValueError:
+        raise LessonError(f"EPOCH_THREADS must be a whole number of threads, 1 or more, not {variable!r}.") from None
     threads = 1 if asked == 1 else min(asked, available_cores())
     torch.set_num_threads(threads)
     return threads

@@ -25,17 +25,18 @@ class _RowModel(nn.Module):
 
     mean: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, num_users: int, num_movies: int, mean: float) -> None:
         super().__init__()
+        self.num_users = positive_int("num_users", num_users)
+        self.num_movies = positive_int("num_movies", num_movies)
+        self.register_buffer("mean", torch.tensor(float(mean)))
         self._looked_up: list[Tensor] = []
 
     def penalty(self) -> Tensor:
         """The squared length of the rows that the last forward looked up, averaged over its batch; a scalar.
 
         The regulariser of Koren et al. (2009), equation 5: a row is held back once for every rating that uses it.
-
-        Raises:
-            LessonError: without a forward in training since the last call.
+        Raises `LessonError` without a forward in training since the last call.
         """
         looked_up, self._looked_up = self._looked_up, []
         if not looked_up:
@@ -59,30 +60,20 @@ class CollaborativeFilter(_RowModel):
         biases: whether users and movies have a bias.
         seed: of the initial weights; the same seed gives the same weights.
 
-    Raises:
-        LessonError: for a table without rows, or an embedding_dim below 0.
+    Raises `LessonError` for a table without rows, or an embedding_dim below 0.
     """
 
     def __init__(
-        self,
-        num_users: int,
-        num_movies: int,
-        embedding_dim: int = 50,
-        *,
-        mean: float = 0.0,
-        biases: bool = True,
+        self, num_users: int, num_movies: int, embedding_dim: int = 50, *, mean: float = 0.0, biases: bool = True,
         seed: int = 42,
-    ) -> None:
-        super().__init__()
-        self.num_users = positive_int("num_users", num_users)
-        self.num_movies = positive_int("num_movies", num_movies)
+    ) -> None:  # fmt: skip
+        super().__init__(num_users, num_movies, mean)
         if embedding_dim != 0:
             positive_int("embedding_dim", embedding_dim)
         elif not biases:
             raise LessonError(
                 "embedding_dim 0 without biases leaves nothing to learn: keep the biases or give it at least 1."
             )
-        self.register_buffer("mean", torch.tensor(float(mean)))
         generator = torch.Generator().manual_seed(seed_number("seed", seed))
         self.user_embedding = _table(num_users, embedding_dim, generator) if embedding_dim else None
         self.movie_embedding = _table(num_movies, embedding_dim, generator) if embedding_dim else None
@@ -122,8 +113,7 @@ class MLP(nn.Module):
         hidden: units in each hidden layer; () leaves a linear model.
         seed: of the initial weights; the same seed gives the same weights.
 
-    Raises:
-        LessonError: for a layer without units, or one number where a tuple belongs.
+    Raises `LessonError` for a layer without units, or one number where a tuple belongs.
     """
 
     def __init__(self, num_features: int, hidden: tuple[int, ...] = (64,), *, seed: int = 42) -> None:
@@ -133,10 +123,8 @@ class MLP(nn.Module):
                 f"hidden must be a tuple with the units of each hidden layer, such as (64,); you gave {hidden!r}."
             )
         seed = seed_number("seed", seed)
-        sizes = [
-            positive_int("num_features", num_features),
-            *(positive_int("units in a hidden layer", n) for n in hidden),
-        ]
+        units = (positive_int("units in a hidden layer", number) for number in hidden)
+        sizes = [positive_int("num_features", num_features), *units]
         with RandomState(seed):  # making a model does not disturb anybody else's numbers
             layers: list[nn.Module] = []
             for fan_in, fan_out in pairwise(sizes):
@@ -164,21 +152,12 @@ class RatingMLP(_RowModel):
     """
 
     def __init__(
-        self,
-        num_users: int,
-        num_movies: int,
-        embedding_dim: int = 16,
-        hidden: tuple[int, ...] = (64,),
-        *,
-        mean: float = 0.0,
-        seed: int = 42,
-    ) -> None:
-        super().__init__()
-        positive_int("num_users", num_users)
-        positive_int("num_movies", num_movies)
+        self, num_users: int, num_movies: int, embedding_dim: int = 16, hidden: tuple[int, ...] = (64,), *,
+        mean: float = 0.0, seed: int = 42,
+    ) -> None:  # fmt: skip
+        super().__init__(num_users, num_movies, mean)
         positive_int("embedding_dim", embedding_dim)
         generator = torch.Generator().manual_seed(seed_number("seed", seed))
-        self.register_buffer("mean", torch.tensor(float(mean)))
         self.user_embedding = _table(num_users, embedding_dim, generator)
         self.movie_embedding = _table(num_movies, embedding_dim, generator)
         self.mlp = MLP(2 * embedding_dim, hidden, seed=seed)

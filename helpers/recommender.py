@@ -22,8 +22,6 @@ from helpers.data import Ratings, Truth
 from helpers.data.embedded import BASE_LEVEL, LEVELS, level_chances
 from helpers.models import CollaborativeFilter
 
-# ---------------------------------------------------------------------------------------- recommending
-
 
 @torch.no_grad()
 def scores_for(model: CollaborativeFilter, user: int) -> Tensor:
@@ -94,9 +92,6 @@ def _plain(value: object) -> Any:
     return value.item() if isinstance(value, Tensor | np.ndarray | np.generic) and value.ndim == 0 else value
 
 
-# ---------------------------------------------------------------------------------------- a newcomer
-
-
 @dataclass(frozen=True, eq=False)
 class Newcomer:
     """A user the model was not trained on.
@@ -132,10 +127,9 @@ def fold_in(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[f
         movies: row numbers of the n rated movies, each once. stars: their ratings.
         penalty: what the squared length of the new row costs, in stars².
 
-    Raises:
-        LessonError: without ratings, for unequal lengths, a movie rated twice or unknown, stars that are no number, a
-            penalty that is not above zero (a few ratings cannot settle that many numbers), or a model without biases
-            or vectors or with a rating range.
+    Raises `LessonError` without ratings, for unequal lengths, a movie rated twice or unknown, stars that are not
+    numbers, a penalty that is not above zero (a few ratings cannot settle that many numbers), or a model without biases
+    or vectors.
     """
     positive_number("penalty", penalty)
     # Tensors of one number are never equal in a set: numbers are.
@@ -163,7 +157,7 @@ def _tables(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[f
     if not all(_is_row(movie, model.num_movies) for movie in movies):
         raise LessonError(f"Movies are row numbers from 0 to {model.num_movies - 1}: ratings.movie_row(id) finds them.")
     if len(set(movies)) != len(movies):
-        raise LessonError("A movie stands twice in the list: give each one rating.")
+        raise LessonError("A movie is in the list twice: give each of them one rating.")
     if not all(isinstance(star, Real) and math.isfinite(star) for star in stars):
         raise LessonError(f"Ratings are numbers of stars, such as 4.5; you gave {stars}.")
     return model.movie_embedding.weight, model.movie_bias.weight.squeeze(1)
@@ -180,9 +174,6 @@ def strongest_reason(newcomer: Newcomer, movie: int, titles: Sequence[str], leas
     # The newcomer gave more than the model expected of anybody, or less: liked and disliked, seen from the model.
     feeling = "liked" if newcomer.left_over[place] > 0 else "did not like"
     return f"because you {feeling} {titles[int(place)]}"
-
-
-# ---------------------------------------------------------------------------------------- what the vectors know
 
 
 def true_stars(truth: Truth) -> np.ndarray:

@@ -3,8 +3,4 @@
 from helpers.data.embedded import Truth
 from helpers.data.movielens import files_stamp
 from helpers.data.ratings import Ratings, Split, load_ratings, split
-from helpers.data.samples import Samples, load_diabetes, standardise
-
-__all__ = [
-    "Ratings", "Samples", "Split", "Truth", "files_stamp", "load_diabetes", "load_ratings", "split", "standardise",
-]  # fmt: skip
+from helpers.data.samples import Samples, load_diabetes, shuffled_parts, standardise

@@ -64,8 +64,7 @@ def fetch(archive: Archive, home: str, cache: str | os.PathLike | None = None, m
         with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as scratch:
             part = Path(scratch) / archive.name
             _download(url, part, archive)
-            with open_archive(part):
-                pass
+            open_archive(part).close()
             _move(part, target, archive)
     except OSError as fault:
         raise _cannot_keep(folder, fault) from None
@@ -125,7 +124,8 @@ def _download(url: str, part: Path, archive: Archive) -> None:
     """Put the archive at `part`, at the second attempt if the first was cut off. Raises `LessonError` if it cannot."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            _download_once(url, part, archive)
+            with contextlib.closing(_Bar(archive)) as bar:
+                pooch.HTTPDownloader(progressbar=bar, chunk_size=CHUNK, timeout=TIMEOUT)(url, str(part), None)
         except requests.RequestException as fault:
             if attempt == ATTEMPTS or not _worth_another_try(fault):
                 raise _unreachable(url, archive, fault) from None
@@ -143,14 +143,6 @@ def _download(url: str, part: Path, archive: Archive) -> None:
         f"What {_host(url)} sent is not the published {archive.name} (its SHA-256 differs), so it was thrown away; "
         f"{PLAN_B}."
     )
-
-
-def _download_once(url: str, part: Path, archive: Archive) -> None:
-    bar = _Bar(archive)
-    try:
-        pooch.HTTPDownloader(progressbar=bar, chunk_size=CHUNK, timeout=TIMEOUT)(url, str(part), None)
-    finally:
-        bar.close()
 
 
 class _Bar:

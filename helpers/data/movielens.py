@@ -119,12 +119,10 @@ def _read(folder: Path | zipfile.Path, path: Path) -> Loaded:
     name = path.stem if path.is_file() else path.resolve().name
     own = path if path.suffix == ".csv" else folder / "ratings.csv"
     if own.is_file():
-        return Loaded(name, _ratings_csv(own), _movies_csv(folder / "movies.csv"), (0.5, 5.0))
-    if (folder / "u.data").is_file():
-        return Loaded(name, _ratings_without_header(folder / "u.data"), _movies_100k(folder / "u.item"), (1.0, 5.0))
-    if (folder / "ratings.dat").is_file():
-        ratings = _ratings_without_header(folder / "ratings.dat")
-        return Loaded(name, ratings, _movies_1m(folder / "movies.dat"), (1.0, 5.0))
+        return Loaded(name, _ratings_csv(own), _movies(folder / "movies.csv"), (0.5, 5.0))
+    for ratings, movies in (("u.data", "u.item"), ("ratings.dat", "movies.dat")):
+        if (folder / ratings).is_file():
+            return Loaded(name, _ratings_without_header(folder / ratings), _movies(folder / movies), (1.0, 5.0))
     raise LessonError(
         f"{path} holds no MovieLens ratings: it should have ratings.csv and movies.csv, or u.data and u.item, or "
         "ratings.dat and movies.dat."
@@ -145,7 +143,7 @@ def _ratings_csv(file: Path | zipfile.Path) -> pd.DataFrame:
 def _ratings_without_header(file: Path | zipfile.Path) -> pd.DataFrame:
     table = _parse(file, encoding="latin-1", header=None)
     if table.shape[1] < len(COLUMNS):
-        raise LessonError(f"{file.name} has {table.shape[1]} columns and needs four: user, movie, rating, timestamp.")
+        raise LessonError(f"{file.name} has {table.shape[1]} columns but needs four: user, movie, rating, timestamp.")
     return _check(table.iloc[:, :4].set_axis(list(COLUMNS.values()), axis=1), file.name, (1.0, 5.0))
 
 
@@ -217,16 +215,6 @@ def _refuse(wrong: np.ndarray, values: np.ndarray, why: str) -> None:
         raise LessonError(f"The value {values[rows[0]]} in row {rows[0] + 1:,} {why}; {len(rows):,} such rows in all.")
 
 
-def _movies_csv(file: Path | zipfile.Path) -> pd.DataFrame:
-    if not file.is_file():  # ratings of your own need no titles
-        return _tidy_movies([], [], [])
-    table = _parse(file, encoding="utf-8-sig")
-    missing = [column for column in ("movieId", "title", "genres") if column not in table.columns]
-    if missing:
-        raise LessonError(f"{file.name} has no column {missing[0]!r}: it needs movieId, title, genres.")
-    return _tidy_movies(_whole_numbers(table["movieId"], file.name), table["title"], table["genres"])
-
-
 # fmt: off
 GENRES_100K = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
@@ -235,25 +223,26 @@ GENRES_100K = (
 # fmt: on
 
 
-def _movies_100k(file: Path | zipfile.Path) -> pd.DataFrame:
-    """u.item: id | title | release date | video release date | address | 19 flags, one for each genre."""
-    if not file.is_file():
+def _movies(file: Path | zipfile.Path) -> pd.DataFrame:
+    """Titles, genres and years. u.item has: id, title, release date, another, address, a flag for each genre."""
+    if not file.is_file():  # ratings of your own need no titles
         return _tidy_movies([], [], [])
+    if file.name == "movies.csv":
+        table = _parse(file, encoding="utf-8-sig")
+        missing = [column for column in ("movieId", "title", "genres") if column not in table.columns]
+        if missing:
+            raise LessonError(f"{file.name} has no column {missing[0]!r}: it needs movieId, title, genres.")
+        return _tidy_movies(_whole_numbers(table["movieId"], file.name), table["title"], table["genres"])
     table = _parse(file, encoding="latin-1", header=None)
-    if table.shape[1] != 5 + len(GENRES_100K):
-        raise LessonError(f"{file.name} has {table.shape[1]} columns and needs {5 + len(GENRES_100K)}.")
-    flags = table.iloc[:, 5:].to_numpy() == 1
-    genres = ["|".join(genre for genre, flag in zip(GENRES_100K, row, strict=True) if flag) for row in flags]
+    flagged, count = file.name == "u.item", table.shape[1]
+    if count != 5 + len(GENRES_100K) if flagged else count < 3:
+        needs = 5 + len(GENRES_100K) if flagged else "three: movie, title, genres"
+        raise LessonError(f"{file.name} has {count} columns but needs {needs}.")
+    genres = table[2]
+    if flagged:
+        flags = table.iloc[:, 5:].to_numpy() == 1
+        genres = ["|".join(genre for genre, flag in zip(GENRES_100K, row, strict=True) if flag) for row in flags]
     return _tidy_movies(_whole_numbers(table[0].rename("movie"), file.name), table[1], genres)
-
-
-def _movies_1m(file: Path | zipfile.Path) -> pd.DataFrame:
-    if not file.is_file():
-        return _tidy_movies([], [], [])
-    table = _parse(file, encoding="latin-1", header=None)
-    if table.shape[1] < 3:
-        raise LessonError(f"{file.name} has {table.shape[1]} columns and needs three: movie, title, genres.")
-    return _tidy_movies(_whole_numbers(table[0].rename("movie"), file.name), table[1], table[2])
 
 
 def _tidy_movies(movie_id: object, title: object, genres: object) -> pd.DataFrame:

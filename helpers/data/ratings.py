@@ -8,12 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.model_selection import train_test_split
 
-from helpers.checks import LessonError, one_of, seed_number, share, shown
+from helpers.checks import LessonError, one_of, seed_number, shown
 from helpers.data import embedded, movielens
 from helpers.data.embedded import Truth
-from helpers.data.samples import Samples
+from helpers.data.samples import Samples, held_back, shuffled_parts
 from helpers.devices import on_cpu_unless
 
 
@@ -100,24 +99,15 @@ def split(
     so that the past predicts the future (`seed` then plays no part; some users and movies are seen for the first time).
     Raises `LessonError` for a share outside (0, 1), an unknown `by`, or too few ratings for two parts.
     """
-    test_size = share("test_size", test_size)
-    by = one_of("by", by, ("random", "time"))
-    seed = seed_number("seed", seed)
-    num_validation = int(np.ceil(test_size * len(ratings)))  # as scikit-learn rounds
-    if num_validation >= len(ratings):
-        raise LessonError(
-            f"test_size={test_size} of {len(ratings)} ratings leaves nothing to train on; take a smaller share."
-        )
+    test_size = held_back(test_size, len(ratings), "ratings")
+    by, seed = one_of("by", by, ("random", "time")), seed_number("seed", seed)
     if by == "random":
-        train_index, validation_index = train_test_split(
-            np.arange(len(ratings)), test_size=test_size, random_state=seed
-        )
+        train_index, validation_index = shuffled_parts(len(ratings), test_size, seed)
     else:
         oldest_first = np.argsort(ratings.table["timestamp"].to_numpy(), kind="stable")
-        train_index, validation_index = np.split(oldest_first, [len(ratings) - num_validation])
-    return Split(
-        ratings.samples(train_index, device), ratings.samples(validation_index, device), train_index, validation_index
-    )
+        train_index, validation_index = np.split(oldest_first, [-int(np.ceil(test_size * len(ratings)))])
+    train, validation = (ratings.samples(index, device) for index in (train_index, validation_index))
+    return Split(train, validation, train_index, validation_index)
 
 
 def load_ratings(
@@ -133,11 +123,9 @@ def load_ratings(
     Raises `LessonError`, in one sentence, for an unknown source, a failed download and malformed files.
     """
     if movielens.set_name(source) == "embedded":
-        pieces = _embedded()
+        table, movies, user_ids, truth = _embedded()
         # pandas copies on write: what a learner changes in these tables stays theirs.
-        return Ratings(
-            "embedded", pieces[0].copy(deep=False), pieces[1].copy(deep=False), pieces[2], (0.5, 5.0), pieces[3]
-        )
+        return Ratings("embedded", table.copy(deep=False), movies.copy(deep=False), user_ids, (0.5, 5.0), truth)
     name, table, movies, scale = movielens.load(source, cache, mirror)
     return Ratings(name, *_number(table, movies), scale)
 

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-import sklearn.datasets
 import torch
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from helpers.checks import LessonError, seed_number, share, switch
@@ -78,15 +76,13 @@ def load_diabetes(
     standard deviations. Targets (25 to 346, a score without a unit) stay as they are unless `standardise_targets`.
     Source: Efron et al. (2004), Least Angle Regression, Annals of Statistics 32(2).
     """
-    test_size, seed = share("test_size", test_size), seed_number("seed", seed)
-    inputs, targets = sklearn.datasets.load_diabetes(return_X_y=True)
-    if not 1 <= np.ceil(test_size * len(targets)) < len(targets):
-        raise LessonError(
-            f"test_size={test_size} of {len(targets)} patients leaves nothing to train on; take a smaller share."
-        )
-    parts = train_test_split(inputs, targets, test_size=test_size, random_state=seed)
-    train_inputs, validation_inputs = standardise(*parts[:2])
-    train_targets, validation_targets = parts[2:]
+    from sklearn import datasets  # here: half of a notebook's imports, for the patients only
+
+    inputs, targets = datasets.load_diabetes(return_X_y=True)
+    test_size, seed = held_back(test_size, len(targets), "patients"), seed_number("seed", seed)
+    parts = shuffled_parts(len(targets), test_size, seed)
+    train_inputs, validation_inputs = standardise(*(inputs[rows] for rows in parts))
+    train_targets, validation_targets = (targets[rows] for rows in parts)
     if switch("standardise_targets", standardise_targets):
         train_targets, validation_targets = standardise(train_targets, validation_targets)
 
@@ -96,6 +92,20 @@ def load_diabetes(
     device = on_cpu_unless(device)
     train = Samples(place(train_inputs), place(train_targets))
     return train, Samples(place(validation_inputs), place(validation_targets))
+
+
+def held_back(test_size: object, count: int, what: str) -> float:
+    """`test_size` if it is a share of `count` that leaves something to train on. Raises `LessonError` otherwise."""
+    checked = share("test_size", test_size)
+    if np.ceil(checked * count) >= count:  # as scikit-learn rounds
+        raise LessonError(f"test_size={checked} of {count} {what} leaves nothing to train on; take a smaller share.")
+    return checked
+
+
+def shuffled_parts(num_samples: int, test_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers to train on and rows held back: scikit-learn's `train_test_split`, without importing scikit-learn."""
+    order, num_held_back = np.random.RandomState(seed).permutation(num_samples), int(np.ceil(test_size * num_samples))
+    return order[num_held_back:], order[:num_held_back]
 
 
 def standardise(train: np.ndarray, validation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

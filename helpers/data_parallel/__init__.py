@@ -9,5 +9,3 @@ workers on Windows.
 
 from helpers.data_parallel.sharing import Shares, average_gradients, num_workers, rank, start, train
 from helpers.data_parallel.workers import Workers, command
-
-__all__ = ["Shares", "Workers", "average_gradients", "command", "num_workers", "rank", "start", "train"]

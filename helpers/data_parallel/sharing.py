@@ -115,9 +115,7 @@ def train(
     Every worker gives the same arguments and gets the same weights, `train_loss` and `validation_loss`; `loss` is
     the mean over the worker's own share. `batch_size` counts the samples of all workers together. Only a layer that
     lets the samples of a batch meet (BatchNorm) makes other numbers than one process: it sees its worker's share.
-
-    Raises:
-        LessonError: as `helpers.training.train()`.
+    Raises `LessonError` as `helpers.training.train()`.
     """
     if num_workers() == 1:
         return training.train(model, train_set, validation_set, config, **options)

@@ -33,9 +33,7 @@ class Workers:
 
     They start with the first `run` (a few seconds: each imports PyTorch) and wait for the next. They end with `close`
     and with this process, however it ends. On Linux and macOS gradients travel over the loopback interface.
-
-    Raises:
-        LessonError: for a number of workers that is none.
+    Raises `LessonError` for fewer than one worker.
     """
 
     def __init__(self, number: int = 2) -> None:
@@ -45,10 +43,8 @@ class Workers:
 
     def run(self, function: Callable, **arguments) -> list:
         """Call `function(**arguments)` in every worker; the function may be written in a notebook's cell.
-
-        Raises:
-            LessonError: before any work for what cannot be sent to another process; when a worker stopped with an
-                error or was killed. The others are ended then, and the next run starts new ones.
+        Raises `LessonError` before any work for what cannot be sent to another process; when a worker stopped with an
+        error or was killed. The others are ended then, and the next run starts new ones.
         """
         try:
             job = cloudpickle.dumps((function, arguments))

@@ -7,6 +7,7 @@ made by one of the functions of `judges.py`.
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 from helpers.checks import LessonError, did_you_mean, is_whole, shown
 from helpers.exercises.answers import as_numbers, plain
@@ -22,20 +23,14 @@ from helpers.exercises.judges import (
     numbers,
 )
 
-__all__ = [
-    "SOMETHING_ELSE", "Judge", "Reply", "as_numbers", "check", "choice", "exercises", "find", "function", "how_far",
-    "number", "numbers", "plain", "shown",
-]  # fmt: skip
-
-NOTEBOOKS = (1, 2, 3, 4, 5)
+# A file of judges is all that a notebook needs to have exercises.
+NOTEBOOKS = tuple(sorted(int(path.stem[9:]) for path in Path(__file__).parent.glob("notebook_*.py")))
 QUOTES = "\"'"
 
 
 def check(name: str, answer: object = None) -> Reply:
     """Judge an answer to the exercise called `name`, such as "1.3"; None and ... are no answer yet.
-
-    Raises:
-        LessonError: for an exercise that does not exist. Never for a wrong answer, whatever it is.
+    Raises `LessonError` for an exercise that does not exist. Never for a wrong answer, whatever it is.
     """
     judge = find(name)
     if answer is None or answer is ...:
@@ -57,9 +52,7 @@ _solved: dict[str, bool] = {}
 
 def how_far(notebook: int) -> Reply:
     """Which exercises of a notebook are solved, tried or open, as far as this kernel has seen.
-
-    Raises:
-        LessonError: for a notebook that the course does not have.
+    Raises `LessonError` for a notebook that the course does not have.
     """
     if not is_whole(notebook) or notebook not in NOTEBOOKS:
         raise LessonError(f"notebook must be one of {', '.join(map(str, NOTEBOOKS))}; you gave {shown(notebook)}.")

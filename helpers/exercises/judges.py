@@ -46,17 +46,18 @@ class Judge:
     """Judges answers to one exercise.
 
     Attributes:
-        look: from an answer to a reply.
+        look: from an answer to a reply, or to the sentence that says why it is not right.
         kind: what is asked for: "number", "numbers", "choice", "function", or "answer" for anything else.
         hints: the sentences for the wrong answers that it knows.
     """
 
-    look: Callable[[object], Reply]
+    look: Callable[[object], Reply | str]
     kind: str = "answer"
     hints: tuple[str, ...] = ()
 
     def __call__(self, answer: object) -> Reply:
-        return self.look(answer)
+        reply = self.look(answer)
+        return Reply(False, reply) if isinstance(reply, str) else reply
 
 
 NOTHING = "Your function returns nothing yet: end it with return."
@@ -87,16 +88,16 @@ def number(
 
     wrong = wrong or {}
 
-    def judge(answer: object) -> Reply:
+    def judge(answer: object) -> Reply | str:
         given = as_numbers(answer)
         if given is None or given.size != 1:
-            return Reply(False, f"One number is wanted here, and this is {kind_of(answer)}.")
+            return f"One number is wanted here, and this is {kind_of(answer)}."
         value = float(given.reshape(-1)[0])
         if _close(value, expected, tolerance):
             return _right(right)
         # The nearest of the known mistakes, so that a generous tolerance never gives another one's hint.
         near = [mistake for mistake in wrong if _close(value, mistake, max(tolerance, 1e-3))]
-        return Reply(False, wrong[min(near, key=lambda mistake: abs(mistake - value))] if near else otherwise)
+        return wrong[min(near, key=lambda mistake: abs(mistake - value))] if near else otherwise
 
     return Judge(judge, "number", tuple(wrong.values()))
 
@@ -116,19 +117,19 @@ def numbers(
     def same(given: np.ndarray, values: np.ndarray, tolerance: float) -> bool:
         return given.shape == values.shape and all(map(lambda a, b: _close(a, b, tolerance), given, values))
 
-    def judge(answer: object) -> Reply:
+    def judge(answer: object) -> Reply | str:
         given = as_numbers(answer)
         if given is None:
-            return Reply(False, f"{len(target)} numbers are wanted here, and this is {kind_of(answer)}.")
+            return f"{len(target)} numbers are wanted here, and this is {kind_of(answer)}."
         given = given.reshape(-1)
         if same(given, target, tolerance):
             return _right(right)
         for values, hint in mistakes:
             if same(given, values, max(tolerance, 1e-3)):
-                return Reply(False, hint)
+                return hint
         if len(given) != len(target):
-            return Reply(False, f"{len(target)} numbers are wanted here, and there are {len(given)}.")
-        return Reply(False, otherwise)
+            return f"{len(target)} numbers are wanted here, and there are {len(given)}."
+        return otherwise
 
     return Judge(judge, "numbers", tuple(hint for _, hint in mistakes))
 
@@ -137,15 +138,15 @@ def choice(expected: str, wrong: Mapping[str, str], *, right: str = "") -> Judge
     """A judge of one letter or word out of several; upper and lower case are the same."""
     options = sorted([expected, *wrong])
 
-    def judge(answer: object) -> Reply:
+    def judge(answer: object) -> Reply | str:
         given = answer.strip().strip(".()\"'").lower() if isinstance(answer, str) else None
         if given == expected.lower():
             return _right(right)
         for option, hint in wrong.items():
             if given == option.lower():
-                return Reply(False, hint)
+                return hint
         listed = ", ".join(f'"{option}"' for option in options)
-        return Reply(False, f"Answer with one of {listed}, in quotation marks.")
+        return f"Answer with one of {listed}, in quotation marks."
 
     return Judge(judge, "choice", tuple(wrong.values()))
 
@@ -157,16 +158,14 @@ def function(test: Callable[[Callable], str | None], *, right: str = "") -> Judg
     that returns nothing, is answered here; `test` sees neither.
     """
 
-    def judge(answer: object) -> Reply:
+    def judge(answer: object) -> Reply | str:
         if not callable(answer):
-            return Reply(
-                False, f"A function is wanted here (its name, without brackets), and this is {kind_of(answer)}."
-            )
+            return f"A function is wanted here (its name, without brackets), and this is {kind_of(answer)}."
         try:
             hint = test(_guarded(answer))
         except _Told as told:
             hint = str(told)
-        return Reply(False, clip(hint, 400)) if hint else _right(right)
+        return clip(hint, 400) if hint else _right(right)
 
     return Judge(judge, "function")
 

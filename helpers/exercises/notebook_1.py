@@ -21,7 +21,7 @@ def _test_batch_sizes(batch_sizes: Callable) -> str | None:
     if sizes[353, 100] != [100, 100, 100, 53]:
         return f"For 353 samples in batches of 100 you return {sizes[353, 100]}; it should be [100, 100, 100, 53]."
     if 0 in sizes[300, 100]:
-        return "300 samples are three full batches: a batch of 0 samples is no batch."
+        return "300 samples are three full batches: a batch of 0 samples is not a batch."
     if sizes[300, 100] != [100, 100, 100]:
         return f"When B divides N every batch is full; for 300 and 100 you return {sizes[300, 100]}."
     if sizes[64, 100] != [64]:

@@ -59,7 +59,7 @@ TO_BEAT, MOST_UPDATES, MOST_NUMBERS, PLAIN = 0.855, 400, 1024, 0.879
 SEARCH_TO_BEAT, FEWEST_TRIES, FEWEST_SETTINGS = 0.92, 12, 3
 
 
-def _train_your_own(answer: object) -> Reply:
+def _train_your_own(answer: object) -> Reply | str:
     """Train the settings on the notebook's training part, and judge updates and the RMSE at the end of the run."""
     from sklearn.model_selection import train_test_split
 
@@ -69,12 +69,12 @@ def _train_your_own(answer: object) -> Reply:
     from helpers.training import Config, History, iterations_per_epoch, train
 
     if not isinstance(answer, dict):
-        return Reply(False, 'A dictionary of settings is wanted, such as {"learning_rate": 0.001, "num_epochs": 4}.')
+        return 'A dictionary of settings is wanted, such as {"learning_rate": 0.001, "num_epochs": 4}.'
     other = ("num_users", "num_movies", "patience", "patience_share")
     known = [name for name in inspect.signature(RatingRegressor).parameters if name not in other]
     unknown = [name for name in answer if name not in known]
     if unknown:
-        return Reply(False, f"There is no setting {shown(unknown[0])}: there are {', '.join(known)}.")
+        return f"There is no setting {shown(unknown[0])}: there are {', '.join(known)}."
     ratings = load_ratings()
     parts = train_test_split(split(ratings).train_index, test_size=0.2, random_state=42)
     train_set, validation_set = (ratings.samples(part) for part in parts)
@@ -83,20 +83,17 @@ def _train_your_own(answer: object) -> Reply:
     }
     embedding_dim = settings.pop("embedding_dim", 50)
     if is_whole(embedding_dim) and embedding_dim > MOST_NUMBERS:
-        return Reply(
-            False, f"An embedding of {shown(embedding_dim)} numbers is too large to try: {MOST_NUMBERS} at most."
-        )
+        return f"An embedding of {shown(embedding_dim)} numbers is too large to try: {MOST_NUMBERS} at most."
     try:
         config = Config(**settings)
         model = CollaborativeFilter.for_ratings(ratings, train_set, embedding_dim, seed=config.seed)
     except LessonError as error:
-        return Reply(False, str(error))
+        return str(error)
     updates = config.num_epochs * iterations_per_epoch(len(train_set), config.batch_size)
     if updates > MOST_UPDATES:
-        return Reply(
-            False,
+        return (
             f"That is {updates:,} updates, and the budget is {MOST_UPDATES}: fewer epochs, or larger batches. "
-            "A run that is cut short needs longer steps.",
+            "A run that is cut short needs longer steps."
         )
     history = History.of(train(model, train_set, validation_set, config))
     rmse = history.epochs["validation_loss"].iloc[-1] ** 0.5
@@ -104,49 +101,45 @@ def _train_your_own(answer: object) -> Reply:
     if rmse <= TO_BEAT:
         return Reply(True, f"Right: {made}. The plain defaults make 790 updates and end at {PLAIN:.3f}.")
     if (history.best_validation_loss or rmse**2) ** 0.5 <= TO_BEAT:
-        return Reply(
-            False, f"{made}. After epoch {history.best_epoch} it was low enough: the run went on for too long."
-        )
+        return f"{made}. After epoch {history.best_epoch} it was low enough: the run went on for too long."
     if config.weight_decay == 0 and config.learning_rate >= 0.005:
-        return Reply(False, f"{made}. The step is long enough, and nothing holds the weights back yet.")
+        return f"{made}. The step is long enough, and nothing holds the weights back yet."
     if config.learning_rate < 0.005:
-        return Reply(False, f"{made}. With so few updates a learning rate of {config.learning_rate:g} gets nowhere.")
-    return Reply(False, f"{made}: {TO_BEAT} is not reached yet. How many numbers does a taste need?")
+        return f"{made}. With so few updates a learning rate of {config.learning_rate:g} gets nowhere."
+    return f"{made}: {TO_BEAT} is not reached yet. How many numbers does a taste need?"
 
 
-def _search_your_own(search: object) -> Reply:
+def _search_your_own(search: object) -> Reply | str:
     """Judge how a search was set up, and then what it found."""
     from sklearn.model_selection._search import BaseSearchCV
 
     from helpers.search import RMSE, Knob, results_table
 
     if not isinstance(search, BaseSearchCV):
-        return Reply(False, "A search is wanted here, the object itself: RandomSearch(…) or GridSearch(…).")
+        return "A search is wanted here, the object itself: RandomSearch(…) or GridSearch(…)."
     if search.scoring != RMSE:
-        return Reply(False, "Scores must be comparable: give the search scoring=RMSE.")
+        return "Scores must be comparable: give the search scoring=RMSE."
     space = getattr(search, "param_distributions", None) or getattr(search, "param_grid", {})
     rate = space.get("learning_rate") if isinstance(space, dict) else None
     if isinstance(rate, Knob) and rate.scale == "linear" and rate.high >= 10 * rate.low:
-        return Reply(
-            False,
+        return (
             f"From {rate.low:g} to {rate.high:g} in a straight line: nine of ten draws lie in the upper nine tenths. "
-            "Give the learning rate a logarithmic scale.",
+            "Give the learning rate a logarithmic scale."
         )
     if not hasattr(search, "cv_results_"):
-        return Reply(False, "The search is set up, and has not run yet: call its fit(X_few, y_few).")
+        return "The search is set up, and has not run yet: call its fit(X_few, y_few)."
     table = results_table(search)
     turned = [name for name in search.cv_results_["params"][0] if table[name].nunique() > 1]
     if len(table) < FEWEST_TRIES or len(turned) < FEWEST_SETTINGS:
-        return Reply(
-            False,
+        return (
             f"{len(table)} tries over {len(turned)} settings: make it at least {FEWEST_TRIES} tries over "
-            f"{FEWEST_SETTINGS} settings.",
+            f"{FEWEST_SETTINGS} settings."
         )
     best = table["rmse"].min()
     if not best <= SEARCH_TO_BEAT:
         missing = [name for name in ("learning_rate", "weight_decay", "num_epochs") if name not in turned]
         hint = f"It never turned {missing[0]}." if missing else "Look at its best rows: which way do they point?"
-        return Reply(False, f"RMSE {best:.3f} is its lowest, and the goal is {SEARCH_TO_BEAT}. {hint}")
+        return f"RMSE {best:.3f} is its lowest, and the goal is {SEARCH_TO_BEAT}. {hint}"
     return Reply(
         True,
         f"Right: {len(table)} tries over {', '.join(turned)}, lowest RMSE {best:.3f}. It was chosen for being low, "

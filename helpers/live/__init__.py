@@ -11,12 +11,6 @@ from helpers.live.saved_picture import saved_picture
 from helpers.live.tasks import num_parameters, training_bytes
 from helpers.live.training import LiveTraining, Run, live_training
 
-__all__ = [
-    "Experiment", "LivePicture", "LiveTraining", "Playground", "Run", "checkbox", "experiment", "float_slider",
-    "int_slider", "live_picture", "live_training", "log_slider", "menu", "num_parameters", "playground",
-    "powers_of_two", "training_bytes",
-]  # fmt: skip
-
 # The first picture of a process loads fonts and the encoder: pay for that at import, not at a learner's first move.
 saved_picture(Curves(log=True))
 # What the imports left, half a million objects, stays for good: without looking through them again and again the

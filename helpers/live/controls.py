@@ -7,10 +7,13 @@ list, and a value is exactly the number that was written down.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Real
 from typing import Any
+
+import ipywidgets
 
 from helpers.checks import LessonError, finite_number, positive_int, positive_number, shown
 
@@ -57,7 +60,7 @@ def powers_of_two(
     low: int, high: int, value: int, tip: str = "", *, unit: str = "", label: str | None = None
 ) -> Control:
     """A slider over 1, 2, 4, 8, … between `low` and `high`, with both ends and `value` even if they are no powers."""
-    low, high, value = (positive_int(name, number) for name, number in (("low", low), ("high", high), ("value", value)))
+    low, high, value = _checked(positive_int, low, high, value)
     powers = (2**exponent for exponent in range(high.bit_length()))
     return _slider([*powers, low, high, value], low, high, value, tip, unit, label)
 
@@ -66,8 +69,7 @@ def log_slider(
     low: float, high: float, value: float, tip: str = "", *, unit: str = "", label: str | None = None
 ) -> Control:
     """A slider with even steps in the logarithm (0.001, 0.0015, 0.002, 0.003, 0.005, 0.007, 0.01, …)."""
-    for name, number in (("low", low), ("high", high), ("value", value)):
-        positive_number(name, number)
+    _checked(positive_number, low, high, value)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     stops = [float(f"{stop}e{decade}") for decade in decades for stop in LOG_STOPS]
     return _slider([*stops, low, high, value], low, high, value, tip, unit, label)
@@ -77,33 +79,22 @@ def int_slider(
     low: int, high: int, value: int, tip: str = "", *, step: int = 1, unit: str = "", label: str | None = None
 ) -> Control:
     """A slider over the whole numbers low, low + step, … up to `high`."""
-    low, high, value = (
-        int(finite_number(name, number, whole=True))
-        for name, number in (("low", low), ("high", high), ("value", value))
-    )
+    low, high, value = map(int, _checked(partial(finite_number, whole=True), low, high, value))
     step = positive_int("step", step)
     _check_ends(low, high)
     return _slider([*_stops(low, high, step), high, value], low, high, value, tip, unit, label)
 
 
 def float_slider(
-    low: float,
-    high: float,
-    value: float,
-    tip: str = "",
-    *,
-    step: float | None = None,
-    unit: str = "",
+    low: float, high: float, value: float, tip: str = "", *, step: float | None = None, unit: str = "",
     label: str | None = None,
-) -> Control:
+) -> Control:  # fmt: skip
     """A slider over the numbers low, low + step, … up to `high`; a hundred steps unless `step` says otherwise."""
-    for name, number in (("low", low), ("high", high), ("value", value)):
-        finite_number(name, number)
+    _checked(finite_number, low, high, value)
     _check_ends(low, high)
     step = positive_number("step", (high - low) / 100 if step is None else step)
-    return _slider(
-        [float(low), *_stops(low, high, step), float(high), float(value)], low, high, value, tip, unit, label
-    )
+    stops = [float(low), *_stops(low, high, step), float(high), float(value)]
+    return _slider(stops, low, high, value, tip, unit, label)
 
 
 def menu(options: Iterable[Any], value: Any = None, tip: str = "", *, label: str | None = None) -> Control:
@@ -125,6 +116,18 @@ def checkbox(value: bool = False, tip: str = "", *, label: str | None = None) ->
     return _choice("checkbox", (False, True), ("off", "on"), value, tip, label)
 
 
+def make_input(name: str, control: Control) -> ipywidgets.Widget:
+    """The ipywidgets control whose value is the position of what is chosen."""
+    label = control.label or name.replace("_", " ")
+    options = [(text, position) for position, text in enumerate(control.texts)]
+    common = {"description": label, "tooltip": control.tip, "style": {"description_width": "initial"}}
+    if control.kind == "slider":
+        return ipywidgets.SelectionSlider(options=options, value=control.start, layout={"width": "auto"}, **common)
+    if control.kind == "menu":
+        return ipywidgets.Dropdown(options=options, value=control.start, layout={"width": "auto"}, **common)
+    return ipywidgets.Checkbox(value=bool(control.start), indent=False, layout={"width": "auto"}, **common)
+
+
 def write_number(value: float) -> str:
     """A number as people write it: 1,024 and 0.0015, never 1e-03 for what is short without it."""
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -132,6 +135,10 @@ def write_number(value: float) -> str:
     if value and not 1e-6 <= abs(value) < 1e9:
         return f"{value:g}"
     return f"{value:,.10f}".rstrip("0").rstrip(".")
+
+
+def _checked(check: Callable[[str, Any], Any], low: Any, high: Any, value: Any) -> list[Any]:
+    return [check(name, number) for name, number in (("low", low), ("high", high), ("value", value))]
 
 
 def _check_ends(low: float, high: float) -> None:
@@ -170,7 +177,7 @@ def _choice(
         if not isinstance(words, str):
             raise LessonError(f"{name} must be words in quotation marks; you gave {shown(words)}.")
     control = Control(kind, options, texts, 0, tip, label)
-    return Control(kind, options, texts, control.position("value", value), tip, label)
+    return replace(control, start=control.position("value", value))
 
 
 def _same(option: Any, value: Any) -> bool:

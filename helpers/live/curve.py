@@ -54,7 +54,7 @@ class Curve:
         self._unread.append(progress)
 
     def read(self) -> None:
-        """Read what is new. A run ends at its first loss that is no number, wherever a time slice happened to end."""
+        """Read what is new. A run ends at its first loss that is not a number, wherever a time slice ended."""
         unread, self._unread = self._unread, []
         if not unread or self.diverged:
             return

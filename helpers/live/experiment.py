@@ -50,18 +50,6 @@ class Experiment:
         self._waiting = list(self._settings)
         self._begin(self._waiting.pop(0))
 
-    def results(self) -> pd.DataFrame:
-        """The runs of this experiment, one row per setting, all of them trained to their end first."""
-        for name in self._settings:
-            self._playground.finish()
-            if name not in self._rows:
-                self.press(name)
-                self._playground.finish()
-        table = {
-            name: {kind: self._rows[name][kind] for kind in SHOWN} for name in self._settings if name in self._rows
-        }
-        return pd.DataFrame(table).T.rename(columns=LABELS)
-
     def run_ended(self, name: str, row: dict[str, Any]) -> None:
         """Told by the playground: a run has ended, and what it was called."""
         if name in self._settings:
@@ -149,7 +137,6 @@ def experiment(playground: Playground, settings: Mapping[str, Mapping[str, Any]]
         playground: what the buttons move.
         settings: the name on each button -> the controls it sets; all others go to their first values.
 
-    Raises:
-        LessonError: for a control that is not there, or a value that it does not have.
+    Raises `LessonError` for a control that is not there, or a value that it does not have.
     """
     return Experiment(playground, settings)

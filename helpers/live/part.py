@@ -57,8 +57,6 @@ class Live:
         retire_former(self)
         self._view.observe(self._moved, "chosen")
 
-    # ------------------------------------------------------------------------------------------------ to look at
-
     @property
     def values(self) -> dict[str, Any]:
         """The values of the controls, by name."""
@@ -91,13 +89,9 @@ class Live:
         """Whether everything runs to its end in place, without an event loop."""
         return self._worker.loop is None
 
-    # ------------------------------------------------------------------------------------------------ to move
-
     def set(self, **values: Any) -> None:
         """Move controls; in synchronous mode the new run or picture is complete when this returns.
-
-        Raises:
-            LessonError: for a control that is not there, or a value that it does not have.
+        Raises `LessonError` for a control that is not there, or a value that it does not have.
         """
         unknown = [name for name in values if name not in self._controls]
         if unknown:
@@ -131,8 +125,6 @@ class Live:
             self._closed_text, view, self._view = self._view.text, self._view, None
             view.close()
             gc.collect()  # figures are full of reference cycles; milliseconds, see `helpers.live`
-
-    # ------------------------------------------------------------------------------------------------ the inside
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict, dict] | dict:
         if self._view is None:

@@ -19,9 +19,7 @@ def as_progress(run: Iterable[Any]) -> Generator[Progress]:
     """What `train()` yields as it is; of another loop every loss as the progress of one update.
 
     A validation loss ends a stretch that counts as an epoch: its training loss is the mean since the one before.
-
-    Raises:
-        LessonError: for what is no run, and for what is no loss.
+    Raises `LessonError` for anything that is not a run, and anything in it that is not a loss.
     """
     if not isinstance(run, Iterable) or isinstance(run, str | bytes | dict | torch.Tensor):
         raise LessonError(

@@ -124,9 +124,7 @@ class Playground(LiveTraining):
 
     def show_run(self, number: int) -> None:
         """Bring the curve of a run of the table forward and its settings back into the controls; trains nothing.
-
-        Raises:
-            LessonError: for a run that is not in the table.
+        Raises `LessonError` for a run that is not in the table.
         """
         if number not in self._kept:
             raise LessonError(f"There is no run {number} in the table: there are {', '.join(map(str, self._kept))}.")
@@ -194,7 +192,6 @@ class Playground(LiveTraining):
         self._kept[number] = (self._rows[-1], curve.compact(), metric, floor, sentence(curve, metric, run.outcome))
         self._in_front = number
         self._show_table()
-        super()._finished(run)
         if self.experiment is not None:
             self.experiment.run_ended(self.curves.run.name, self._rows[-1])
 
@@ -214,8 +211,7 @@ def playground(source: str | os.PathLike = "embedded", *, test_size: float = 0.0
         test_size: the share of the ratings that no run may see: the validation part of `split(ratings, test_size)`.
         values: what controls are set to at first, by name, such as `learning_rate=0.01`.
 
-    Raises:
-        LessonError: for a control that is not there, or a value that it does not have.
+    Raises `LessonError` for a control that is not there, or a value that it does not have.
     """
     source = os.fspath(source)
     if source == "diabetes":  # a choice of the menu, as "embedded" is, and no source of ratings

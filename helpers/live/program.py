@@ -6,87 +6,12 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from helpers.live.chart import beside
 from helpers.live.tasks import TEST_SEED
 from helpers.training import OPTIMIZERS
 from helpers.training.optimizers import OptimizerKind
 
-RATINGS = '''
-# Ratings: users and films numbered from 0, a part of the ratings held back.
-table = pd.read_csv("ratings.csv")
-users, films = (pd.factorize(table[column], sort=True)[0] for column in ("userId", "movieId"))
-inputs = torch.tensor(np.column_stack([users, films]))
-targets = torch.tensor(table["rating"].to_numpy(), dtype=torch.float32)
-parts = train_test_split({known}, test_size={validation_share}, random_state={seed})
-(x, y), (x_validation, y_validation) = ((inputs[part], targets[part]) for part in map(torch.from_numpy, parts))
-
-
-class Model(nn.Module):
-    """mean + bias of the user + bias of the film + dot product of their embeddings"""
-
-    def __init__(self, num_users, num_films, size, mean):
-        super().__init__()
-        draw = torch.Generator().manual_seed({seed})
-        self.user, self.film = (
-            nn.Parameter(torch.zeros(rows, size).normal_(0, 0.04, generator=draw)) for rows in (num_users, num_films)
-        )
-        self.user_bias, self.film_bias = (nn.Parameter(torch.zeros(rows, 1)) for rows in (num_users, num_films))
-        self.mean = mean
-
-    def forward(self, rows):
-        user, film = rows.unbind(1)
-        bias = [self.user_bias.index_select(0, user), self.film_bias.index_select(0, film)]
-        vector = [self.user.index_select(0, user), self.film.index_select(0, film)]
-        self.looked_up = [*bias, *vector]
-        return self.mean + bias[0].squeeze(1) + bias[1].squeeze(1) + (vector[0] * vector[1]).sum(1)
-
-    def penalty(self):
-        return sum(rows.pow(2).sum(1) for rows in self.looked_up).mean()
-
-
-model = Model(users.max() + 1, films.max() + 1, {embedding_dim}, y.mean())
-'''
-PATIENTS = '''
-# 442 patients: ten measurements each, and how the disease went; standardised by the training part.
-parts = train_test_split(*load_diabetes(return_X_y=True), test_size={validation_share}, random_state={seed})
-mean, spread = parts[0].mean(axis=0), parts[0].std(axis=0)
-x, x_validation = (torch.tensor((part - mean) / spread, dtype=torch.float32) for part in parts[:2])
-y, y_validation = (torch.tensor(part, dtype=torch.float32) for part in parts[2:])
-
-
-class Model(nn.Module):
-    """10 measurements -> 64 units -> 1 number"""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed({seed})
-        self.layers = nn.Sequential(nn.Linear(10, 64), nn.ReLU(), nn.Linear(64, 1))
-
-    def forward(self, rows):
-        return self.layers(rows).squeeze(1)
-
-    def penalty(self):
-        return sum(layer.weight.pow(2).sum() for layer in (self.layers[0], self.layers[2]))
-
-
-model = Model()
-'''
-LOOP = """
-optimizer = {optimizer}
-draw = torch.Generator().manual_seed({seed})
-losses, validation_losses = [], []
-{steps}
-for epoch in range(1, {num_epochs} + 1):
-    for batch in torch.randperm(len(y), generator=draw).split({batch_size}):{rate_now}
-        loss = (model(x[batch]) - y[batch]).square().mean()
-        objective = loss{penalty}
-        optimizer.zero_grad()
-        objective.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    with torch.no_grad():
-        validation_losses.append((model(x_validation) - y_validation).square().mean().item())
-    print(f"epoch {{epoch}}: validation {measure}")
-"""
+RATINGS, PATIENTS, LOOP = (beside(f"program_{part}.txt") for part in ("ratings", "patients", "loop"))
 FACTORS = {
     "constant": "",
     "linear": "1 - len(losses) / num_updates",

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 
 from helpers.checks import LessonError, one_of
-from helpers.data import Ratings, Samples, files_stamp, load_diabetes, load_ratings, split
+from helpers.data import Ratings, Samples, files_stamp, load_diabetes, load_ratings, shuffled_parts, split
 from helpers.training import OPTIMIZERS
 
 BYTES = 4  # of a float32
@@ -41,9 +40,7 @@ class Task(NamedTuple):
 
 def load_task(source: str, validation_share: float, seed: int, test_size: float = 0.0) -> Task:
     """Data by name or path, split, and read anew where a file of it has changed; `test_size` of it takes no part.
-
-    Raises:
-        LessonError: for ratings that cannot be had.
+    Raises `LessonError` for ratings that cannot be had.
     """
     return _task(source, validation_share, seed, test_size, files_stamp(source))
 
@@ -54,7 +51,7 @@ def _task(source: str, validation_share: float, seed: int, test_size: float, sta
         return Task(*load_diabetes(validation_share, seed), "mse", None, None)
     ratings = _ratings(source, stamp)
     known = split(ratings, test_size, seed=TEST_SEED).train_index if test_size else np.arange(len(ratings))
-    train_index, validation_index = train_test_split(known, test_size=validation_share, random_state=seed)
+    train_index, validation_index = (known[rows] for rows in shuffled_parts(len(known), validation_share, seed))
     floor = ratings.truth.noise_floor(validation_index) if ratings.truth else None
     parts = ratings.samples(train_index), ratings.samples(validation_index)
     return Task(*parts, "rmse", floor, (ratings.num_users, ratings.num_movies))
@@ -70,12 +67,10 @@ def _ratings(source: str, stamp: object) -> Ratings:
 
 def ratings_csv(source: str) -> str:
     """Ratings as the program of `program` reads them.
-
-    Raises:
-        LessonError: for the patients, and for more ratings than a page should be handed.
+    Raises `LessonError` for the patients, and for more ratings than a page should be handed.
     """
     if source == "diabetes":
-        raise LessonError("The patients need no file: scikit-learn brings them along.")
+        raise LessonError("The patients need no file: they come with scikit-learn.")
     ratings = _ratings(source, files_stamp(source))
     if len(ratings) > MOST_RATINGS:
         raise LessonError(f"{len(ratings):,} ratings are too many for a page: take the file they came from.")

@@ -46,7 +46,6 @@ class LiveTraining(Live):
     """A loss curve that trains again whenever a control is moved; made by `live_training`.
 
     Attributes:
-        on_end: called with a `Run` whenever a run has ended by itself, was stopped or diverged (not: was replaced).
         curves: what the picture shows.
         chart: what draws them on the page.
     """
@@ -73,7 +72,6 @@ class LiveTraining(Live):
         self._outcome = self._name = ""
         self._forget = False
         self._screen = Screen(self.chart, self._open_view(), self.sync)
-        self.on_end: Callable[[Run], None] | None = None
         self.chart.run = curves.for_page()
 
     @property
@@ -138,8 +136,6 @@ class LiveTraining(Live):
         finally:
             curves.x, curves.log = axes  # the first ones, for Reset
 
-    # ------------------------------------------------------------------------------------------------ one run
-
     def _slices(self, values: dict[str, Any]) -> Generator[None]:
         """One run: trains for a slice, draws if it is time, and lets others work at every yield."""
         curve = self._begin(values)
@@ -168,9 +164,7 @@ class LiveTraining(Live):
                 run.close()
 
     def _finished(self, run: Run) -> None:
-        """A run has ended; its last frame is drawn."""
-        if self.on_end is not None:
-            self.on_end(run)
+        """A run has ended by itself, was stopped or diverged (not: was replaced), and its last frame is drawn."""
 
     def _begin(self, values: dict[str, Any]) -> Curve:
         if self._forget:
@@ -238,7 +232,6 @@ def live_training(
         metric: "mse", or "rmse" for its root.
         controls: one for each argument of `start`.
 
-    Raises:
-        LessonError: for an axis or metric that does not exist, and a floor that is no number.
+    Raises `LessonError` for an axis or metric that does not exist, and a floor that is not a number.
     """
     return LiveTraining(start, controls, Curves(x, log, floor, metric)).opened()

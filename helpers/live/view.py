@@ -9,10 +9,12 @@ from typing import Any
 
 import anywidget
 import ipywidgets as widgets
-from traitlets import Bool, Bytes, Dict, Float, Tuple, Unicode, observe
+from traitlets import Bool, Bytes, Dict, Float, Tuple, Unicode, dlink, observe
 
 from helpers.live.chart import beside
-from helpers.live.controls import Control
+from helpers.live.controls import Control, make_input
+
+WORDS = ("progress_text", "text", "error", "traceback", "details")
 
 
 class Access(anywidget.AnyWidget):
@@ -70,9 +72,8 @@ class View(widgets.VBox):
         self.tips = {name: make_words("tip", html.escape(control.tip)) for name, control in controls.items()}
         self.picture = picture
         self.row_pressed: Callable[[int], None] = lambda row: None
-        self._bar = widgets.FloatProgress(max=1.0, layout={"width": "130px", "height": "10px"})
-        self._progress_text, self._text, self._details = (make_words(k) for k in ("progress-text", "text", "details"))
-        self._error, self._traceback = make_words("error"), make_words("traceback")
+        bar = widgets.FloatProgress(max=1.0, layout={"width": "130px", "height": "10px"})
+        words = {name: make_words(name.replace("_", "-")) for name in WORDS}
         self.access = Access(lambda row: self.row_pressed(row))
 
         width = _label_width(controls)
@@ -82,17 +83,19 @@ class View(widgets.VBox):
         self.controls = widgets.VBox(rows).add_class("controls")
         shown = {"display": "flex" if buttons else "none"}
         tools = widgets.HBox(list(self.buttons.values()), layout=shown).add_class("tools")
-        going = widgets.HBox([self._bar, self._progress_text], layout=shown).add_class("going")
-        self.words = (going, self._text, self._error, self._traceback)
-        super().__init__(
-            [two_columns([self.controls, tools], picture, beside), *self.words, self._details, self.access]
-        )
+        going = widgets.HBox([bar, words["progress_text"]], layout=shown).add_class("going")
+        self.words = (going, words["text"], words["error"], words["traceback"])
+        body = two_columns([self.controls, tools], picture, beside)
+        super().__init__([body, *self.words, words["details"], self.access])
         self.add_class("epoch-live")
         self.chosen = {name: control.start for name, control in controls.items()}
         for name, widget in self.inputs.items():
             widget.observe(lambda change, name=name: self._input_moved(name, change["new"]), "value")
+        dlink((self, "progress"), (bar, "value"))
+        for name, widget in words.items():
+            dlink((self, name), (widget, "value"), None if name == "details" else html.escape)
         if "stop" in self.buttons:
-            self.buttons["stop"].disabled = True
+            dlink((self, "running"), (self.buttons["stop"], "disabled"), lambda running: not running)
 
     def copy(self, text: str) -> None:
         """Put a text on the reader's clipboard."""
@@ -110,12 +113,8 @@ class View(widgets.VBox):
         self.unobserve_all()
         super().close()
 
-    # -------------------------------------------------------------------------------------- the page moves the kernel
-
     def _input_moved(self, name: str, position: int | bool) -> None:
         self.chosen = {**self.chosen, name: int(position)}
-
-    # -------------------------------------------------------------------------------------- the kernel moves the page
 
     @observe("chosen")
     def _show_chosen(self, change: dict[str, Any]) -> None:
@@ -130,27 +129,6 @@ class View(widgets.VBox):
             reason = change["new"].get(name)
             self.inputs[name].disabled = reason is not None
             self.tips[name].value = html.escape(self.inputs[name].tooltip if reason is None else reason)
-
-    @observe("text")
-    def _show_text(self, change: dict[str, Any]) -> None:
-        self._text.value = html.escape(change["new"])
-
-    @observe("running")
-    def _show_running(self, change: dict[str, Any]) -> None:
-        if "stop" in self.buttons:
-            self.buttons["stop"].disabled = not change["new"]
-
-    @observe("progress")
-    def _show_progress(self, change: dict[str, Any]) -> None:
-        self._bar.value = change["new"]
-
-    @observe("progress_text", "error", "traceback")
-    def _show_words(self, change: dict[str, Any]) -> None:
-        getattr(self, f"_{change['name']}").value = html.escape(change["new"])
-
-    @observe("details")
-    def _show_details(self, change: dict[str, Any]) -> None:
-        self._details.value = change["new"]
 
 
 def two_columns(left: Sequence[widgets.Widget], picture: widgets.DOMWidget, beside: bool) -> widgets.Box:
@@ -176,18 +154,6 @@ def _inside(widget: widgets.Widget) -> Iterator[widgets.Widget]:
     for child in getattr(widget, "children", ()):
         yield from _inside(child)
     yield widget
-
-
-def make_input(name: str, control: Control) -> widgets.Widget:
-    """The ipywidgets control whose value is the position of what is chosen."""
-    label = control.label or name.replace("_", " ")
-    options = [(text, position) for position, text in enumerate(control.texts)]
-    common = {"description": label, "tooltip": control.tip, "style": {"description_width": "initial"}}
-    if control.kind == "slider":
-        return widgets.SelectionSlider(options=options, value=control.start, layout={"width": "auto"}, **common)
-    if control.kind == "menu":
-        return widgets.Dropdown(options=options, value=control.start, layout={"width": "auto"}, **common)
-    return widgets.Checkbox(value=bool(control.start), indent=False, layout={"width": "auto"}, **common)
 
 
 def make_button(label: str, tip: str, pressed: Callable[[], None]) -> widgets.Button:

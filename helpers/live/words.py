@@ -35,7 +35,7 @@ def sentence(curve: Curve, metric: str, outcome: str) -> str:
         return "The run ended with an error."
     if outcome == "diverged":
         where = f"in epoch {newest.epoch}" if curve.num_updates else f"at update {newest.update:,}"
-        return f"Diverged {where}: the loss is no number any more. Try a smaller learning rate."
+        return f"Diverged {where}: the loss is no longer a number. Try a smaller learning rate."
     ended = "Stopped after" if outcome == "stopped" else "Ended after"
     if not curve.num_updates:
         return _of_a_plain_loop(curve, metric, ended)

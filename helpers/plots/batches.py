@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from helpers.plots.figures import BESIDE
 from helpers.plots.style import BLACK, BLUE, CYCLE, FAINT, GREY, PLATE, RED, SKY, ink
 
 
@@ -49,10 +50,7 @@ def sorted_losses(axes: Axes, losses: np.ndarray) -> None:
     mean = float(np.mean(losses))
     axes.bar(range(1, len(losses) + 1), np.sort(losses)[::-1], color=SKY, width=0.85)
     axes.axhline(mean, color=RED, linestyle="--")
-    axes.annotate(
-        f"their mean: {mean:.3f}", (1, mean), (0, 4), xycoords=("axes fraction", "data"), textcoords="offset points",
-        ha="right", color=RED,
-    )  # fmt: skip
+    axes.annotate(f"their mean: {mean:.3f}", (1, mean), (0, 4), ha="right", color=RED, **BESIDE)
     axes.set(xlabel="patients of the batch, largest loss first", ylabel="squared error", xlim=(0, len(losses) + 1))
     axes.grid(visible=False, axis="x")
 

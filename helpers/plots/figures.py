@@ -1,4 +1,4 @@
-"""Figures, and what several drawings share: names at lines, plain log axes, tables as colours, bars.
+"""Figures, and what several drawings share: names at lines, plain log axes, tables as colours.
 
 Figures are plain matplotlib `Figure` objects, never pyplot's: nothing is left open behind a re-run cell. What a learner
 or a film is called is written as it is: a dollar sign in a title starts no formula.
@@ -7,7 +7,7 @@ or a film is called is written as it is: a dollar sign in a title starts no form
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -18,9 +18,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
-from helpers.plots.style import FLOOR, GREY, SKY, contrast, ink, use_style
+from helpers.plots.style import FLOOR, contrast, ink, use_style
 
 AS_WRITTEN: dict[str, Any] = {"parse_math": False}
+# Of words at a height of the data, a few points from a place across the axes.
+BESIDE: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
 
 use_style()
 
@@ -61,30 +63,14 @@ def show(figure: Figure, text: str) -> Captioned:
 
 def label_end(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
     """Name a line at its right end, where the eye arrives."""
-    axes.annotate(
-        text,
-        (x, y),
-        (6, 0),
-        textcoords="offset points",
-        va="center",
-        color=ink(colour),
-        annotation_clip=False,
-        **AS_WRITTEN,
-    )
+    look = {"color": ink(colour), "va": "center", "annotation_clip": False, **AS_WRITTEN}
+    axes.annotate(text, (x, y), (6, 0), textcoords="offset points", **look)
 
 
 def floor_line(axes: Axes, height: float, text: str = "noise floor") -> None:
     """A dotted line that no model can pass, with its name."""
     axes.axhline(height, color=FLOOR, linestyle=":", linewidth=1.4)
-    axes.annotate(
-        text,
-        (0.99, height),
-        (0, -12),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        color=FLOOR,
-        ha="right",
-    )
+    axes.annotate(text, (0.99, height), (0, -12), color=FLOOR, ha="right", **BESIDE)
 
 
 def log_axis(axis) -> None:
@@ -92,17 +78,14 @@ def log_axis(axis) -> None:
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     low, high = sorted(axis.get_view_interval())
     if low > 0 and high / low < 30:
-        ticks = [
-            m * 10.0**e
-            for e in range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-            for m in (1, 2, 3, 5, 7)
-        ]
+        decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+        ticks = [step * 10.0**decade for decade in decades for step in (1, 2, 3, 5, 7)]
         axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
         axis.set_major_formatter(ScalarFormatter())
         axis.set_minor_formatter(NullFormatter())
 
 
-def heat_map(axes: Axes, values: np.ndarray, rows: Sequence, columns: Sequence, *, format: str = "{:.3f}", limits=None):
+def heat_map(axes: Axes, values: np.ndarray, rows: Sequence, columns: Sequence, *, limits=None):
     """A table (rows, columns) as colours with its numbers written in, readable on either end of the scale."""
     low, high = limits or (np.nanmin(values), np.nanmax(values))
     image = axes.imshow(values, vmin=low, vmax=high, aspect="auto")
@@ -113,26 +96,5 @@ def heat_map(axes: Axes, values: np.ndarray, rows: Sequence, columns: Sequence, 
         if np.isfinite(value):
             behind = to_hex(tuple(image.to_rgba(value)))
             colour = max("white", "black", key=lambda colour: contrast(colour, behind))
-            axes.text(column, row, format.format(value), ha="center", va="center", color=colour)
+            axes.text(column, row, f"{value:.3f}", ha="center", va="center", color=colour)
     return image
-
-
-def bars(
-    axes: Axes, values: Mapping[str, float], *, errors: Sequence[float] | None = None, format: str = "{:.3f}"
-) -> None:
-    """Horizontal bars, first on top, each with its number."""
-    names, lengths = list(values), list(values.values())
-    places = range(len(names))
-    axes.barh(places, lengths, xerr=errors, color=SKY, ecolor=GREY, height=0.65)
-    axes.set_yticks(places, names, **AS_WRITTEN)
-    axes.invert_yaxis()
-    axes.grid(visible=False, axis="y")
-    for place, length in zip(places, lengths, strict=True):
-        axes.annotate(
-            format.format(length),
-            (0, place),
-            (4, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-        )

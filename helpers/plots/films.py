@@ -43,7 +43,7 @@ def _places_by_count(rows: np.ndarray) -> np.ndarray:
     return places
 
 
-def film_map(axes: Axes, places: np.ndarray, genres: Mapping[str, np.ndarray], *, names: bool = True) -> None:
+def film_map(axes: Axes, places: np.ndarray, genres: Mapping[str, np.ndarray]) -> None:
     """Films as dots, in colour and shape where they belong to exactly one of up to seven genres; large: their middles.
 
     places: (films, 2); the axes are scaled to how far they spread. genres: from a name to (films,) booleans.
@@ -65,8 +65,7 @@ def film_map(axes: Axes, places: np.ndarray, genres: Mapping[str, np.ndarray], *
     limit = 2.6 * places.std()
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     axes.set_axis_off()
-    if names:
-        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), labelspacing=1.1)
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), labelspacing=1.1)
 
 
 def recommendations(axes: Axes, titles: Sequence[str], stars: Sequence[float], reasons: Sequence[str]) -> None:

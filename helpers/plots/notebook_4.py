@@ -39,15 +39,13 @@ def two_ways_to_look(figure: Figure, grid: Sequence[tuple[float, float]], draws:
 
     The marks below each square are the values of the important setting that were tried.
     """
-    for axes, name, tries, colour in zip(
-        figure.subplots(1, 2), ("grid", "random"), (grid, draws), (BLUE, ORANGE), strict=True
-    ):
+    ways = (("grid", grid, BLUE), ("random", draws, ORANGE))
+    for axes, (name, tries, colour) in zip(figure.subplots(1, 2), ways, strict=True):
         x, y = np.array(tries, dtype=float).T
         axes.scatter(x, y, color=colour, zorder=3)
         axes.vlines(x, -0.16, -0.06, color=colour, clip_on=False, linewidth=2)
-        axes.set(
-            xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), xticks=[], yticks=[], title=f"{name}: {len(set(x))} values tried"
-        )
+        axes.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), xticks=[], yticks=[])
+        axes.set_title(f"{name}: {len(set(x))} values tried")
         axes.set_xlabel("a setting that matters", labelpad=26)
         axes.set_ylabel("one that does not")
 

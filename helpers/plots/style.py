@@ -13,12 +13,8 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#008560", "#F0E442", "#0072B2", "#C25500", "#CC79A7",
 )  # fmt: skip
 GREY, FAINT = "#6B6B6B", "#D0D0D0"
-PLATE: dict[str, Any] = {
-    "facecolor": "white",
-    "edgecolor": "none",
-    "alpha": 0.8,
-    "pad": 1,
-}  # behind a text that stands on lines
+# Behind a text that stands on lines.
+PLATE: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
 READABLE = 4.5  # the contrast that WCAG 2.2 asks of text (level AA)
 CYCLE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 # What is the same in every picture has the same colour and line in every picture, and differs in grey too.

@@ -11,8 +11,3 @@ from helpers.search.searches import (
     results_table,
 )
 from helpers.search.space import Knob, SearchSpace, choices, linear, log
-
-__all__ = [
-    "RMSE", "GridSearch", "HalvingSearch", "Knob", "RandomSearch", "RatingRegressor", "SearchSpace", "arrays",
-    "best_so_far", "choices", "linear", "log", "on_all_cores", "results_table",
-]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from helpers.training import BestWeights, Config, History, early_stopping, predi
 CONFIG_NAMES = tuple(field.name for field in fields(Config))
 
 
+@dataclass(eq=False, repr=False)
 class RatingRegressor(RegressorMixin, BaseEstimator):
     """`train()` on the collaborative filter as a scikit-learn regressor: X (N, 2) rows [user, movie], y (N,) stars.
 
@@ -34,36 +35,20 @@ class RatingRegressor(RegressorMixin, BaseEstimator):
     (how many of them the model has learned from), `n_features_in_`.
     """
 
-    def __init__(
-        self,
-        embedding_dim: int = 50,
-        *,
-        num_users: int | None = None,
-        num_movies: int | None = None,
-        num_epochs: int = 10,
-        batch_size: int = 1024,
-        learning_rate: float = 0.001,
-        optimizer: str = "adam",
-        schedule: str = "constant",
-        warmup: float = 0.0,
-        weight_decay: float = 0.0,
-        patience: int | None = None,
-        patience_share: float = 0.1,
-        seed: int = 42,
-    ) -> None:
-        self.embedding_dim = embedding_dim
-        self.num_users = num_users
-        self.num_movies = num_movies
-        self.num_epochs = num_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.warmup = warmup
-        self.weight_decay = weight_decay
-        self.patience = patience
-        self.patience_share = patience_share
-        self.seed = seed
+    embedding_dim: int = 50
+    _: KW_ONLY
+    num_users: int | None = None
+    num_movies: int | None = None
+    num_epochs: int = 10
+    batch_size: int = 1024
+    learning_rate: float = 0.001
+    optimizer: str = "adam"
+    schedule: str = "constant"
+    warmup: float = 0.0
+    weight_decay: float = 0.0
+    patience: int | None = None
+    patience_share: float = 0.1
+    seed: int = 42
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """Train from new weights on X (N, 2), y (N,). Raises `LessonError` for settings that no run can use."""
@@ -112,7 +97,7 @@ class RatingRegressor(RegressorMixin, BaseEstimator):
         if (np.floor(X) != X).any():
             raise LessonError("X holds row numbers, [user, movie], which are whole numbers; you gave fractions.")
         if (X >= 2**31).any():
-            raise LessonError(f"X holds row numbers, [user, movie]; no table has a row {X.max():g}.")
+            raise LessonError(f"X holds row numbers, [user, movie]; {X.max():g} is larger than any table's.")
         return torch.tensor(X, dtype=torch.int64)
 
     def _make_model(self, met: torch.Tensor, mean: float) -> CollaborativeFilter:

@@ -1,4 +1,4 @@
-"""Where a search is, in one line below the cell."""
+"""How far a search has got, in one line below the cell."""
 
 from __future__ import annotations
 

@@ -105,9 +105,7 @@ def results_table(search: BaseSearchCV) -> pd.DataFrame:
 
     Its settings, then `rmse` and `rmse_sd` (mean and sd over folds) and `seconds` (of one fit, mean over folds);
     after successive halving also `round`, from 1.
-
-    Raises:
-        LessonError: for a search that has not run, or was scored by something else.
+    Raises `LessonError` for a search that has not run, or was scored by something else.
     """
     if not hasattr(search, "cv_results_"):
         raise LessonError("This search has no results yet: call its fit() first.")

@@ -121,7 +121,7 @@ class SearchSpace(dict[str, Knob]):
     >>> SearchSpace(learning_rate=log(0.001, 0.1), weight_decay=linear(0, 0.2), optimizer=choices("adam", "sgd"))
 
     It is what `RandomSearch` draws from; `grid` gives what `GridSearch` takes, and `grid(n)[name]` the values for a
-    menu. Raises `LessonError` for a setting that is no knob.
+    menu. Raises `LessonError` for a setting that is not a knob.
     """
 
     def __init__(self, knobs: Mapping[str, Knob] | None = None, /, **more: Knob) -> None:

@@ -7,10 +7,4 @@ from helpers.training.measuring import evaluate, predict
 from helpers.training.optimizers import OPTIMIZERS, SCHEDULES, make_optimizer, warm_up
 from helpers.training.weights import BestWeights, load_weights, save_weights
 
-__all__ = [
-    "OPTIMIZERS", "SCHEDULES", "BestWeights", "Config", "History", "Progress", "early_stopping", "evaluate",
-    "is_finite", "iterations_per_epoch", "load_weights", "make_optimizer", "predict", "save_weights", "train", "update",
-    "warm_up",
-]  # fmt: skip
-
 warm_up()

@@ -43,8 +43,7 @@ class Config:
         shuffle: draw a new order of the samples for every epoch.
         seed: of the order of the samples, and of what the model draws while it trains (dropout).
 
-    Raises:
-        LessonError: for a setting that no run can use, in one sentence.
+    Raises `LessonError` for a setting that no run can use, in one sentence.
     """
 
     num_epochs: int = 10

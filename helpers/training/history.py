@@ -104,10 +104,8 @@ def is_finite(loss: float | None) -> TypeGuard[float]:
 
 def early_stopping(run: Iterable[Progress], patience: int = 3, min_delta: float = 0.0) -> Iterator[Progress]:
     """Pass a run on until its validation loss has not fallen by more than `min_delta` for `patience` epochs.
-
-    Raises:
-        LessonError: before any work for a patience that is not a positive whole number; at the end of the first epoch
-            for a run without a validation set.
+    Raises `LessonError` before any work for a patience that is not a positive whole number; at the end of the first
+    epoch for a run without a validation set.
     """
     return _until_patience_ends(run, positive_int("patience", patience), number_from_zero("min_delta", min_delta))
 

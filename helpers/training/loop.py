@@ -118,9 +118,8 @@ def train(
         first_epoch: where to go on with a run that was interrupted: the epochs before it count as made. Give the same
             settings, the weights as they were, and their optimizer; a model with dropout draws other numbers.
 
-    Raises:
-        LessonError: before any work, for a model that does not fit the samples or has no weights to train, a device
-            mismatch, or settings that leave no update.
+    Raises `LessonError` before any work, for a model that does not fit the samples or has no weights to train, a device
+    mismatch, or settings that leave no update.
     """
     config = Config() if config is None else config
     check_run(model, train_set, validation_set, config, metrics, own_optimizer=optimizer is not None)

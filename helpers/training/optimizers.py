@@ -87,9 +87,7 @@ def make_optimizer(
 
     `own` takes its place: an optimiser of the model's weights, or what makes one from them, called as
     `own(weights, lr=config.learning_rate)`.
-
-    Raises:
-        LessonError: for a model without weights to train, or an `own` that cannot train them.
+    Raises `LessonError` for a model without weights to train, or an `own` that cannot train them.
     """
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     if not weights:
@@ -133,5 +131,5 @@ def _checked(optimizer: torch.optim.Optimizer, model: nn.Module) -> torch.optim.
 
 
 def warm_up() -> None:
-    """Make one optimiser: the first of a process imports for a second, better now than at a slider's first move."""
+    """Make one optimiser: the first imports `torch.compile` (a second, 70 MB), better now than at a slider's move."""
     torch.optim.SGD([torch.zeros(1)], lr=0.1)

@@ -143,7 +143,7 @@ def _predictions(model: nn.Module, samples: Samples, rows: Tensor, what: str) ->
         ) from error
     if not isinstance(predictions, Tensor) or not predictions.is_floating_point():
         given = _dtype(predictions) if isinstance(predictions, Tensor) else f"a {_kind(predictions)}"
-        raise LessonError(f"The model must predict a tensor of floats, and gives {given}.")
+        raise LessonError(f"The model must predict a tensor of floats, but gives {given}.")
     return predictions
 
 

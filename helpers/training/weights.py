@@ -78,10 +78,8 @@ def _write_weights(weights: dict[str, Tensor], path: str | Path) -> None:
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
     """Read weights written by `save_weights` into a model of the same shape; on any error the model stays as it was.
-
-    Raises:
-        LessonError: for a missing, truncated or foreign file, one that carries code, or weights of another shape or
-            kind, NaN among them.
+    Raises `LessonError` for a missing, truncated or foreign file, one that carries code, or weights of another shape or
+    kind, NaN among them.
     """
     path = Path(path)
     if not path.is_file():

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from helpers.data import Samples
 from helpers.models import MLP, CollaborativeFilter
 from helpers.training import Config, evaluate, train
-from tests.benchmarks.measuring import Row, alternate, compared
+from tests.benchmarks.measuring import Row, alternate, compared, noise
 
 # Users, movies and training ratings of ml-latest-small and of ml-100k; what the ratings say does not matter for speed.
 SHAPES = {"ml-latest-small": (610, 9724, 80_668), "ml-100k": (943, 1682, 80_000)}
@@ -110,6 +110,7 @@ def against_data_loader(rounds: int = 3) -> Iterator[Row]:
             theirs.seconds / mine.seconds,
             at_least=AT_LEAST[name],
             details=f"{compared(theirs, mine)}; losses at most {apart:.0e} apart",
+            noise=noise(theirs, mine),
         )
 
 
@@ -138,7 +139,36 @@ def over_the_barest(rounds: int = 15) -> Iterator[Row]:
             one.seconds / other.seconds,
             at_most=1.05 if name.startswith("ratings") else None,
             details=compared(one, other),
+            noise=noise(one, other),
         )
+
+
+KINDS = {  # of PyTorch's operators, by their names
+    "the optimiser's pass over all weights": ("aten::_fused_adam_",),
+    "Python around it, PyTorch's own": ("Optimizer.step#Adam.step", "Optimizer.zero_grad#Adam.zero_grad"),
+    "gradients of the tables": ("aten::scatter_add_", "aten::index_add_", "aten::embedding_dense_backward"),
+    "tables of zeros for them": ("aten::fill_",),
+    "rows looked up": ("aten::index_select",),
+}
+
+
+def where_the_time_goes(epochs: int = 2) -> Iterator[Row]:
+    """The default run on ml-latest-small's shape, by operator: the share of each kind in the processor's seconds."""
+    samples, config = made_up(*SHAPES["ml-latest-small"]), Config(num_epochs=epochs)
+    ours(CollaborativeFilter(610, 9724, 50, mean=2.75), samples, config)  # the first run warms up
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        ours(CollaborativeFilter(610, 9724, 50, mean=2.75), samples, config)
+    own = {event.key: event.self_cpu_time_total for event in profile.key_averages()}
+    total = sum(own.values())
+    for kind, names in KINDS.items():
+        yield Row(f"share of {kind}", sum(own.get(name, 0) for name in names) / total, details=", ".join(names))
+    weights = (610 + 9724) * 51
+    moved = weights * 7 * 4  # gradient read; weight, mean and square read and written; four bytes each
+    seconds = own.get("aten::_fused_adam_", 0) / 1e6 / (epochs * 79)
+    speed = moved / seconds / 1e9 if seconds else 0.0
+    yield Row(
+        "GB/s that the optimiser moves", speed, details=f"{moved / 1e6:.1f} MB in {seconds * 1e3:.2f} ms an update"
+    )
 
 
 # ---------------------------------------------------------------------------------------- rows nobody looked up

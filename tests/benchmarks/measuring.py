@@ -6,7 +6,7 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -49,6 +49,19 @@ def alternate(tasks: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
     return times
 
 
+def spread(values: Sequence[float]) -> float | None:
+    """How far repeats lie apart: the range of their middle half over their median; None for fewer than three."""
+    if len(values) < 3:
+        return None
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return (high - low) / middle
+
+
+def noise(one: Times, other: Times) -> float | None:
+    """The spread of a ratio over the rounds."""
+    return spread([a / b for a, b in zip(one.wall, other.wall, strict=True)])
+
+
 def compared(one: Times, other: Times) -> str:
     """The seconds behind a ratio, and the same ratio by the processor's clock."""
     ratio = one.processor_seconds / other.processor_seconds
@@ -57,13 +70,14 @@ def compared(one: Times, other: Times) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the results: a ratio of two things, and how large or small it has to be."""
+    """One line of the results: a ratio of two things, how large or small it has to be, and its spread over repeats."""
 
     what: str
     ratio: float
     at_most: float | None = None
     at_least: float | None = None
     details: str = ""
+    noise: float | None = None
 
     @property
     def needed(self) -> str:
@@ -81,7 +95,8 @@ class Row:
 
     def __str__(self) -> str:
         mark = "" if not self.needed else "met" if self.met else "MISSED"
-        return f"{self.what:<58} {self.ratio:>9.3f}  {self.needed:<7} {mark:<6}  {self.details}"
+        apart = "" if self.noise is None else f"± {self.noise / 2:.0%}"
+        return f"{self.what:<58} {self.ratio:>9.3f} {apart:<6} {self.needed:<7} {mark:<6}  {self.details}"
 
 
 def machine() -> dict[str, object]:

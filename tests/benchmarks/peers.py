@@ -21,7 +21,7 @@ from helpers.models import CollaborativeFilter
 from helpers.training import Config, train
 from tests.benchmarks.measuring import Row
 
-PEERS = ("scikit-surprise==1.1.5", "cornac==3.0.1")
+PEERS = ("scikit-surprise==1.1.5", "cornac==3.0.1", "scikit-learn==1.9.1")
 ENVIRONMENT = pooch.os_cache("epoch-by-epoch") / "peers"
 
 SVD, SVDPP = 0.8817, 0.8674  # what Surprise's defaults reached when these bounds were set
@@ -35,11 +35,12 @@ OURS = {  # the well-chosen ones were chosen on this very split, as a learner wo
 def python_of_the_peers() -> Path:
     """The Python of the peers' environment, which is made on first use: their needs are none of the course's."""
     python = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not (ENVIRONMENT / "complete").exists():
+    complete, wanted = ENVIRONMENT / "complete", " ".join(PEERS)
+    if not complete.exists() or complete.read_text() != wanted:
         print(f"Installing {', '.join(PEERS)} into an environment of their own, once …", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS], check=True)
-        (ENVIRONMENT / "complete").touch()
+        complete.write_text(wanted)
     return python
 
 
@@ -70,11 +71,11 @@ def first_below(runs: list[list[tuple[float, float, float]]], rmse: float) -> tu
 
 
 def seconds_to_rmse(rounds: int = 5, slow_rounds: int = 1) -> Iterator[Row]:
-    """Surprise's SVD and SVD++, Cornac's MF and ours on ml-latest-small, 80/20, seed 42."""
+    """Surprise's SVD and SVD++, Cornac's MF, scikit-learn's SVD and ours on ml-latest-small, 80/20, seed 42."""
     folder = os.environ.get("MOVIELENS_DIR")
     ratings = load_ratings(Path(folder) / "ml-latest-small" if folder else "ml-latest-small")
     parts = split(ratings, test_size=0.2, seed=42)
-    names = ("surprise-svd", "surprise-svd-50", "cornac-mf", "surprise-svdpp")
+    names = ("surprise-svd", "surprise-svd-50", "cornac-mf", "sklearn-svd", "surprise-svdpp")
     peers: dict[str, list[dict]] = {name: [] for name in names}
     runs: dict[str, list] = {name: [] for name in OURS}
     run_ours(Config(num_epochs=1), ratings, parts)  # the first run warms up

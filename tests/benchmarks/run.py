@@ -5,7 +5,9 @@
     python -m tests.benchmarks.run --list          what there is
 
 Real ratings are read from the folder that MOVIELENS_DIR names, or downloaded. The peers get an environment of their
-own, made on first use. Ends with an error when a bound is missed: run it on a machine that does nothing else.
+own, made on first use. Ends with an error when a bound is missed: run it on a machine that does nothing else; the
+result keeps how busy it was. What became slower than in the last result kept on this processor is said, row by row,
+where the difference is larger than the spread of both rows over their repeats.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ def live_parts() -> Iterator[Row]:
 BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "dataloader": loops.against_data_loader,
     "overhead": loops.over_the_barest,
+    "profile": loops.where_the_time_goes,
     "rows": loops.row_sparse_variants,
     "peers": peers.seconds_to_rmse,
     "growth": growth.growth,
@@ -72,12 +75,39 @@ def measure(names: list[str]) -> int:
             print(f"  {row}", flush=True)
             results[name].append(asdict(row) | {"met": row.met})
     about["load_after"] = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    slower = became_slower(about, results)
     file = _keep(about, results)
     missed = [row["what"] for rows in results.values() for row in rows if not row["met"]]
     print(f"\nKept in {file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file}.")
+    for line in slower:
+        print(line)
     if missed:
         print(f"Missed: {'; '.join(missed)}.")
     return 1 if missed else 0
+
+
+def became_slower(about: dict, results: dict) -> list[str]:
+    """A sentence for each row that is worse, beyond its noise, than in the last result kept on this processor."""
+    found = []
+    for name, rows in results.items():
+        for file in sorted(RESULTS.glob("*.json"), reverse=True):
+            kept = json.loads(file.read_text(encoding="utf-8"))
+            if name in kept["results"] and kept["machine"]["processor"] == about["processor"]:
+                before = {row["what"]: row for row in kept["results"][name]}
+                found += [worse(before[row["what"]], row, file.stem) for row in rows if row["what"] in before]
+                break
+    return [sentence for sentence in found if sentence]
+
+
+def worse(before: dict, now: dict, when: str) -> str | None:
+    """What became slower, in a sentence; None where nothing did, or where a row does not say how noisy it is."""
+    noises = [row.get("noise") for row in (before, now)]
+    if None in noises or not before["ratio"] or not now["ratio"]:
+        return None
+    change = now["ratio"] / before["ratio"] if now["at_least"] is None else before["ratio"] / now["ratio"]
+    if change <= 1 + sum(noises):
+        return None
+    return f"Slower than {when}: {now['what']}, {before['ratio']:.3f} → {now['ratio']:.3f} (noise {sum(noises):.0%})."
 
 
 def _about(benchmark: Callable) -> str:

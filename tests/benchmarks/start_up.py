@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from time import perf_counter
 
-from tests.benchmarks.measuring import Row
+from tests.benchmarks.measuring import Row, spread
 
 IMPORTS = {
     "torch": "import torch",
@@ -28,4 +28,5 @@ def seconds_to_import(rounds: int = 5) -> Iterator[Row]:
             subprocess.run([sys.executable, "-c", code], check=True)
             seconds[name].append(perf_counter() - begun)
     for name, found in seconds.items():
-        yield Row(f"seconds to import: {name}", statistics.median(found), details=f"{min(found):.2f} at best")
+        middle = statistics.median(found)
+        yield Row(f"seconds to import: {name}", middle, details=f"{min(found):.2f} at best", noise=spread(found))

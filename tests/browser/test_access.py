@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import re
 import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import nbformat
 import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import PATIENCE, Lab, Notebook, notebooks_in
+from tests.tools.live_cells import cells_with_controls
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +21,6 @@ CONTROLS = {
     "button", "checkbox", "combobox", "link", "listbox", "menuitem", "radio", "searchbox", "slider", "spinbutton",
     "switch", "tab", "textbox",
 }  # fmt: skip
-SHOWS_CONTROLS = re.compile(r"\b(live_training|live_picture|playground|experiment)\(")
 SHORTEST_SENTENCE = 20  # letters; a file's type is shorter
 NOTHING = " \u200b"  # ipywidgets fills an empty button with a space of no width
 
@@ -74,38 +71,6 @@ def course(request: pytest.FixtureRequest, lab: Lab, browser: Browser) -> Iterat
         notebook.run(*cells_with_controls(request.param))
         notebook.page.wait_for_function(AT_REST, timeout=PATIENCE)
         yield notebook
-
-
-def cells_with_controls(path: Path) -> list[int]:
-    """The cells that show a live part, and before them all that may make something these use; from 0."""
-    wanted: set[str] = set()
-    while True:  # until nothing new is wanted: `score(...)` also fills what a function of an earlier cell fills
-        before, kept = set(wanted), []
-        for number, cell in reversed(list(enumerate(nbformat.read(path, as_version=4).cells))):
-            if cell.cell_type != "code":
-                continue
-            tree = ast.parse(re.sub(r"(?m)^[%!].*", "", cell.source))
-            if SHOWS_CONTROLS.search(cell.source) or wanted & set(changed(tree)):
-                wanted |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-                kept.insert(0, number)
-        if wanted == before:
-            return kept
-
-
-def changed(tree: ast.AST) -> Iterator[str]:
-    """Names that this code gives a value, or (in the widest sense) another one."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.alias):
-            yield (node.asname or node.name).split(".")[0]
-        elif isinstance(node, ast.Expr | ast.Name | ast.Attribute | ast.Subscript):
-            stored = isinstance(getattr(node, "ctx", None), ast.Store)
-            while isinstance(node, ast.Expr | ast.Call | ast.Attribute | ast.Subscript):
-                stored |= isinstance(node, ast.Expr)  # scores.append(1)
-                node = node.func if isinstance(node, ast.Call) else node.value
-            if stored and isinstance(node, ast.Name):
-                yield node.id
 
 
 def told(notebook: Notebook) -> list[list[tuple[str, str]]]:

@@ -108,4 +108,8 @@ def test_only_the_cells_that_an_answer_needs_run() -> None:
     assert needed_cells(cells, {5: "answer"}) == {0, 4, 5}
     assert needed_cells([*cells[:4], "for row in rows:\n    row.x = 1", "answer = rows"], {5: "answer"}) == {2, 3, 5}
     assert needed_cells(["%magic", "answer = 1"], {1: "answer"}) == {0, 1}
+    # A cell that runs must come to its end, and a function may fill what another cell made.
+    assert needed_cells(["a = 1", "b = a\nanswer = 2"], {1: "answer"}) == {0, 1}
+    fills = ["board = {}\ndef score(name):\n    board[name] = 1", "score('one')", "names = board", "best = min(board)"]
+    assert needed_cells(fills, {3: "best"}) == {0, 1, 3}
     assert needed_cells(["def f(a):\n    return a * b", "b = 2", "a = 3", "answer = f(1)"], {3: "answer"}) == {0, 1, 3}

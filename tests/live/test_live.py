@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 
 from helpers.checks import LessonError
-from helpers.live import Run, int_slider, live_picture, live_training, log_slider, worker
+from helpers.live import int_slider, live_picture, live_training, log_slider, worker
 from helpers.live.part import Live
 from helpers.live.training import FIRST_SLICE, SLICE
 from helpers.training import History, Progress, early_stopping
@@ -236,9 +236,8 @@ def test_storm_of_values_leaves_one_run(moves: int) -> None:
 
 def test_stop_keeps_the_partial_curve() -> None:
     async def scenario() -> None:
-        runs, ends = Runs(2000), []
+        runs = Runs(2000)
         live = live_training(runs.start, value=int_slider(1, 9, 5))
-        live.on_end = ends.append
         live._repr_mimebundle_()
         await asyncio.sleep(0.3)
         live.widget.buttons["stop"].click()
@@ -246,8 +245,6 @@ def test_stop_keeps_the_partial_curve() -> None:
         assert 0 < len(live.history) < 2000 and runs.closed
         assert "stopped" in live.state.progress and not live.state.running
         assert live.text.startswith("Stopped after")
-        (run,) = ends
-        assert isinstance(run, Run) and run.outcome == "stopped" and run.history is live.history
 
         live.widget.buttons["start"].click()
         await asyncio.sleep(0.1)

@@ -15,7 +15,7 @@ import torch
 from helpers.checks import LessonError
 from helpers.live import Playground, experiment, num_parameters, playground, training_bytes
 from helpers.live.curves import Curves
-from helpers.live.playground import CONTROLS
+from helpers.live.playground import CONTROLS, OPTIMIZER_NAMES, SCHEDULE_NAMES
 from helpers.live.program import program
 from helpers.live.tasks import load_task, ratings_csv
 from helpers.models import CollaborativeFilter
@@ -256,8 +256,8 @@ def test_an_experiment_is_checked_when_it_is_made(on_diabetes: Playground, setti
 
 def test_a_run_without_a_best_epoch_leaves_the_others_whole(on_diabetes: Playground) -> None:
     play, wild = on_diabetes, {"data": "diabetes", "optimizer": "SGD", "learning_rate": 10, "batch_size": 32}
-    table = experiment(play, {"wild": wild}).results()
-    assert pd.isna(table.loc["wild", "best epoch"])
+    experiment(play, {"wild": wild}).run_all()
+    assert pd.isna(play.runs["best_epoch"].iloc[1])
     play.set(learning_rate=0.001)
     assert play.runs["best_epoch"].isna().tolist() == [False, True, False] and play.runs["best_epoch"].iloc[2] > 0
     assert play.runs["best_epoch"].dtype == "Int64"
@@ -280,14 +280,6 @@ def test_a_row_brings_its_curve_forward_and_its_settings_back(play: Playground) 
     )
     with pytest.raises(LessonError, match="no run 9 in the table"):
         play.show_run(9)
-
-
-def test_an_experiments_results_are_there_when_they_are_read(play: Playground) -> None:
-    rates = {"low": {"learning_rate": 0.001}, "high": {"learning_rate": 0.01}}
-    results = experiment(play, rates).results()
-    assert list(results.index) == ["low", "high"]
-    assert list(results["best loss"]) == pytest.approx(list(play.runs["best_loss"].iloc[-2:]))
-    assert [curve.called(play.curves.run) for curve in play.curves.earlier] == ["low"]
 
 
 def test_runs_are_finished_when_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,6 +318,18 @@ def test_the_staircase_is_what_the_page_says_it_is() -> None:
 
 
 # ---------------------------------------------------------------------------------------- to take home
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_every_setting_of_a_run_is_part_of_its_program(name: str) -> None:
+    values = {other: control.options[control.start] for other, control in CONTROLS.items()} | {"weight_decay": 0.1}
+    runs = [values | {"data": data} for data in ("embedded", "diabetes")]
+
+    def programs(**changed: object) -> list[str]:
+        chosen = [run | changed for run in runs]
+        return [program(r, OPTIMIZER_NAMES[r["optimizer"]], SCHEDULE_NAMES[r["schedule"]]) for r in chosen]
+
+    assert any(programs(**{name: option}) != programs() for option in CONTROLS[name].options)
 
 
 @pytest.mark.parametrize(

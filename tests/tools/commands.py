@@ -28,21 +28,23 @@ JOBS = {
         "make test",
         "make notebooks",
         "make format",
+        "make check",
         "make lint",
         "make lab",
         'make lab LAB_ARGS="--no-browser --port=8890"',
         "make lab PYTHON=python3.12",
     ),
-    "cpu": ("PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make lab",),
     "pip": (
         "python3 -m venv .venv",
-        ".venv/bin/python -m pip install -r requirements.txt",
+        ".venv/bin/python -m pip install uv",
+        ".venv/bin/python -m uv pip install --torch-backend=auto -r requirements.txt",
         ".venv/bin/python -m jupyterlab",
         ".venv/bin/python -m pytest",
     ),
     "windows": (
         "py -m venv .venv",
-        r".venv\Scripts\python -m pip install -r requirements.txt",
+        r".venv\Scripts\python -m pip install uv",
+        r".venv\Scripts\python -m uv pip install --torch-backend=auto -r requirements.txt",
         r".venv\Scripts\python -m jupyterlab",
         r".venv\Scripts\python -m pytest",
     ),
@@ -65,6 +67,7 @@ JOBS = {
         "make bench BENCH=session",
         "make claims",
         ".venv/bin/python -m tests.tools.fault_table",
+        ".venv/bin/python -m tests.tools.printed_numbers v1.0.0",
     ),
     "class": (
         "make questions",
@@ -85,6 +88,7 @@ JOBS = {
 EVERY_CHANGE, UNIT_TEST = ".github/workflows/test.yml", "tests/unit/test_commands.py"
 ELSEWHERE = {
     "make other-cpu": [(EVERY_CHANGE, "run: make other-cpu\n")],
+    "make site": [(".github/workflows/pages.yml", "run: make site\n")],
     "make mutants": [(".github/workflows/mutants.yml", "run: make mutants\n")],
     "make two-threads": [(EVERY_CHANGE, "run: make two-threads\n")],
     "make check-notebooks": [(EVERY_CHANGE, "run: make check-notebooks\n")],

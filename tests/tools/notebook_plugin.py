@@ -23,6 +23,15 @@ from tests.tools.memory import BUDGET_MB, peak_mb
 from tests.tools.notebook_rules import load, taught_from
 
 PEAK = "peak memory of a kernel"
+# Files that take longest start first, or one worker would end long after the others; by a run on a quiet machine.
+LONGEST_FIRST = (
+    "test_live.py", "test_nbgrader.py", "test_grade.py", "test_access.py", "test_playground_movielens.py",
+    "04_hyperparameter_playground.ipynb", "test_data_parallel.py", "test_movielens.py", "05_beyond_one_device.ipynb",
+    "03_embedding_recommender.ipynb", "01_epochs_batches_iterations.ipynb", "test_playground.py", "test_search.py",
+    "test_setup.py", "test_downloads.py", "02_batch_averaged_loss.ipynb", "test_after_class.py",
+    "test_in_the_browser.py", "test_kernels.py", "test_budget.py", "test_session.py", "test_exercises_4.py",
+    "test_fault_table.py", "test_training.py", "test_recommender.py",
+)  # fmt: skip
 
 
 def after_checks(notebook_path: Path) -> list[tuple[str, str]]:
@@ -109,6 +118,17 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
         if taught:
             report.result.append(SavedOutputs.from_parent(collector, name="saved outputs", words=taught))
     return report
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="leave out the files that take longest")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+    if config.getoption("--quick"):
+        items[:] = [item for item in items if item.path.name not in places]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,6 +6,9 @@
 #
 # What works is never destroyed. Only a .venv that venv itself left half made is removed; where another Python is asked
 # for, or the old one no longer starts, the old .venv waits in .venv-before and comes back if its successor fails.
+#
+# On Linux the ordinary index's PyTorch brings gigabytes of CUDA: without an NVIDIA GPU its CPU build comes from
+# PyTorch's own index, where that can be reached. TORCH_INDEX names another one.
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")/../.."
 
@@ -66,20 +69,55 @@ make_environment() {
     rm .venv/half-made
 }
 
+has_nvidia() { [ -e /proc/driver/nvidia/version ] || nvidia-smi >/dev/null 2>&1; }
+
+# The alarm also ends a name server's silence, which no time limit of Python's reaches.
+answers() { .venv/bin/python -c 'import signal, sys, urllib.request as web; signal.alarm(6); web.urlopen(sys.argv[1], timeout=4)' "$1" 2>/dev/null; }
+
+# The last thing that pip said it does, in one place of the screen, until this shell or its pip has ended.
+follow() {
+    while sleep 1 && kill -0 $$ 2>/dev/null; do
+        printf '\r\033[K  %.76s' "$(grep -oE '(Collecting|Downloading|Installing) .*' .venv/pip.log | tail -n 1)"
+    done
+}
+
+# pip's words go to .venv/pip.log. Packages compile when they are first imported: most of them never are.
+pip_install() {
+    : >.venv/pip.log
+    follower=""
+    if [ -t 1 ]; then follow 9<&- & follower=$!; fi
+    status=0
+    .venv/bin/python -m pip install --disable-pip-version-check --no-compile "$@" >.venv/pip.log 2>&1 || status=$?
+    if [ -n "$follower" ]; then kill "$follower"; printf '\r\033[K'; fi
+    [ "$status" = 0 ] || failed
+}
+
+failed() {
+    if grep -q "No space left" .venv/pip.log; then
+        why="the disk is full"
+    elif grep -E "ERROR|WARNING" .venv/pip.log | grep -qiE "connection|resolution|timed out|no matching distribution"; then
+        why="is there a network?"
+    else
+        why=$(grep "^ERROR" .venv/pip.log | tail -n 1)
+    fi
+    stop "The installation did not finish (${why:-pip stopped}): .venv keeps what it had, pip's own words are in .venv/pip.log, and the next make tries again."
+}
+
 install() {
-    echo "Installing requirements.txt into .venv: the first time this downloads PyTorch and takes a few minutes."
     rm -f .venv/stamp
     .venv/bin/python tests/tools/pins.py --mend
-    .venv/bin/python -m pip install --disable-pip-version-check --quiet -r requirements.txt >.venv/pip.log 2>&1 || {
-        if grep -q "No space left" .venv/pip.log; then
-            why="the disk is full"
-        elif grep -qiE "connection|resolution|timed out|no matching distribution" .venv/pip.log; then
-            why="is there a network?"
+    torch=$(.venv/bin/python tests/tools/pins.py | grep '^torch==') || true
+    if [ -n "$torch" ] && [ -z "${PIP_NO_INDEX:-}" ] && [ "$(uname -s)" = Linux ] && ! has_nvidia; then
+        index=${TORCH_INDEX:-https://download.pytorch.org/whl/cpu}
+        if answers "$index/torch/"; then
+            echo "No NVIDIA GPU here: installing PyTorch's CPU build, some 200 MB."
+            pip_install --no-deps --index-url "$index" "$torch"
         else
-            why=$(grep "^ERROR" .venv/pip.log | tail -n 1)
+            echo "PyTorch's own index ($index) cannot be reached: taking the PyTorch that pip finds elsewhere, which may be the far larger one for NVIDIA GPUs."
         fi
-        stop "The installation did not finish (${why:-pip stopped}): .venv keeps what it had, pip's own words are in .venv/pip.log, and the next make tries again."
-    }
+    fi
+    echo "Installing requirements.txt into .venv: the first time this takes a minute or more."
+    pip_install -r requirements.txt
     lacks=$(.venv/bin/python tests/tools/pins.py) || [ -z "$lacks" ] ||
         stop "pip reported no error, but .venv still lacks $(echo "$lacks" | head -n 1): see whether pip's settings (pip config list) install elsewhere."
 }

@@ -66,6 +66,32 @@ def test_results_are_kept_with_the_machine_and_a_missed_bound_fails(monkeypatch,
     assert "Missed: slow." in capsys.readouterr().out
 
 
+def test_a_row_is_slower_only_beyond_its_own_noise(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(run, "RESULTS", tmp_path)
+    ratios = {"seconds": 1.0, "noisy": 1.0, "silent": 1.0, "gain": 8.0}
+    noises = {"seconds": 0.02, "noisy": 0.2, "silent": None, "gain": 0.02}
+    goals = {"gain": {"at_least": 4}}
+
+    def rows():
+        return (Row(name, ratio, noise=noises[name], **goals.get(name, {})) for name, ratio in ratios.items())
+
+    monkeypatch.setattr(run, "BENCHMARKS", {"one": rows})
+    assert run.main([]) == 0 and "Slower" not in capsys.readouterr().out
+    (first,) = tmp_path.iterdir()
+    first.rename(tmp_path / "2026-01-01-0000.json")
+    ratios.update(seconds=1.1, noisy=1.1, silent=9.0, gain=7.0)
+    assert run.main([]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Slower")]
+    assert [line.split(": ")[1].split(",")[0] for line in said] == ["seconds", "gain"]
+    assert said[0] == "Slower than 2026-01-01-0000: seconds, 1.000 → 1.100 (noise 4%)."
+
+
+def test_spread_is_the_middle_half():
+    assert measuring.spread([1.0, 2.0]) is None
+    assert measuring.spread([0.9, 1.0, 1.0, 1.0, 7.0]) == 0
+    assert measuring.spread([0.9, 0.95, 1.0, 1.05, 1.1]) == pytest.approx(0.1)
+
+
 def test_an_unknown_benchmark_is_refused(capsys):
     with pytest.raises(SystemExit):
         run.main(["peers", "speed"])

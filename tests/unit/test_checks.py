@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from helpers.checks import (
+    LARGEST_COUNT,
     LessonError,
+    finite_number,
     number_from_zero,
     one_of,
     positive_int,
     positive_number,
     seed_number,
     share,
+    shown,
     switch,
 )
 
@@ -65,3 +68,54 @@ def test_a_slip_of_the_pen_is_answered_with_the_nearest_choice():
         one_of("optimizer", "Adma", ("sgd", "adam"))
     with pytest.raises(LessonError, match=r"you gave 'lion'\.$"):
         one_of("optimizer", "lion", ("sgd", "adam"))
+
+
+class Textless:
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2**200 - 1, str(2**200 - 1)),
+        (2**200, "a whole number of about 61 digits"),
+        (10**999, "a whole number of about 999 digits"),
+        ("two\nlines", r"'two\nlines'"),
+        (np.array([[1, 2], [3, 4]]), "array([[1, 2], [3, 4]])"),
+        ("x" * 78, repr("x" * 78)),
+        ("x" * 79, "'" + "x" * 78 + "…"),
+        (Textless(), "a Textless"),
+    ],
+    ids=range(8),
+)
+def test_a_value_is_quoted_on_one_line(value, text):
+    assert shown(value) == text
+
+
+@pytest.mark.parametrize("check", [positive_int, seed_number, positive_number, number_from_zero, share, finite_number])
+def test_what_was_given_is_quoted(check):
+    with pytest.raises(LessonError, match=r"; you gave 'three'\.$"):
+        check("x", "three")
+
+
+def test_counts_and_seeds_reach_their_ends():
+    assert (positive_int("x", 1), positive_int("x", LARGEST_COUNT), seed_number("x", 0)) == (1, LARGEST_COUNT, 0)
+    with pytest.raises(LessonError, match=f"at most {LARGEST_COUNT:,}; you gave {LARGEST_COUNT + 1}"):
+        positive_int("x", LARGEST_COUNT + 1)
+
+
+def test_a_finite_number_may_be_whole_or_negative():
+    assert (finite_number("x", -0.5), finite_number("x", -3, whole=True)) == (-0.5, -3)
+    for value, whole, kind in ((0.5, True, "a whole number, such as 3;"), (math.inf, False, "a number, such as 0.5;")):
+        with pytest.raises(LessonError, match=f"x must be {kind}"):
+            finite_number("x", value, whole=whole)
+
+
+def test_a_share_says_whether_it_may_be_switched_off():
+    assert share("x", 0, or_zero=True) == 0
+    for or_zero, words in ((True, r"0 \(off\) or a share"), (False, "a share")):
+        with pytest.raises(
+            LessonError, match=rf"^x must be {words} between 0 and 1, such as 0\.2 for 20 %; you gave 1\.$"
+        ):
+            share("x", 1, or_zero=or_zero)

@@ -1,5 +1,9 @@
 """Samples, row numbers, splits, patients."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -232,3 +236,12 @@ def test_a_constant_column_is_no_division_by_zero():
 def test_bad_settings_for_the_patients_are_refused(wrong):
     with pytest.raises(LessonError):
         load_diabetes(**wrong)
+
+
+def test_the_playground_trains_without_scikit_learn():
+    """Its import takes a second and 80 MB in every kernel; only notebooks that use it pay."""
+    code = "import sys; from helpers.live import playground; playground(num_epochs=1); print('sklearn' in sys.modules)"
+    environment = os.environ | {"EPOCH_SYNC": "1"}
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "False"

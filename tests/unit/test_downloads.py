@@ -178,7 +178,17 @@ def test_nobody_answers(cache):
 
 
 @pytest.mark.fault("one sentence: what an address looks like; no connection is made")
-@pytest.mark.parametrize("mirror", ["example.org/ml", "file:///etc", "ftp://127.0.0.1", "https://", "http://[::1", 5])
+@pytest.mark.parametrize(
+    "mirror",
+    [
+        "example.org/ml",
+        "file:///etc",
+        "ftp://127.0.0.1",
+        "https://",
+        pytest.param("http://[::1", id="half an address"),
+        5,
+    ],
+)
 def test_a_mirror_that_is_no_address(cache, mirror):
     refused(cache, mirror, "A mirror must be an address such as https://")
 

@@ -17,8 +17,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TOP_LEVEL = {
-    "README.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "requirements.txt", "pyproject.toml",
-    "notebooks", "helpers", "tests", "binder",
+    "README.md", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile",
+    "requirements.txt", "pyproject.toml", "notebooks", "helpers", "tests", "binder",
 }  # fmt: skip
 # Who may import whom is said by the table in CONTRIBUTING.md, line by line.
 TABLE = (

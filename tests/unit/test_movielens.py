@@ -110,10 +110,10 @@ def test_bad_ratings_are_named_in_one_sentence(tmp_path, content, words):
 @pytest.mark.parametrize(
     "files, words",
     [
-        ({"u.data": b"1\t2\t3\n"}, "u.data has 3 columns and needs four"),
+        ({"u.data": b"1\t2\t3\n"}, "u.data has 3 columns but needs four"),
         ({"u.data": b"1\t2\t0.5\t1\n"}, "off the scale of 1.0 to 5.0"),
         ({"u.data": b""}, "u.data is empty"),
-        ({**FORMAT_100K, "u.item": b"1|Film\n"}, "u.item has 2 columns and needs 24"),
+        ({**FORMAT_100K, "u.item": b"1|Film\n"}, "u.item has 2 columns but needs 24"),
         ({"ratings.dat": b"1::2::x::4\n"}, "The rating is 'x'"),
         ({**FORMAT_1M, "movies.dat": b"1::Film\n"}, "movies.dat has 2 columns"),
         ({**CSV_FORMAT, "movies.csv": b"movieId,name\n1,Film\n"}, "movies.csv has no column 'title'"),

@@ -69,8 +69,8 @@ def breaking(self, out):
             8,
             r"it gives \(2, 1\): end its forward",
         ),
-        (Wrapped(lambda self, out: (out, out)), P, 8, "must predict a tensor of floats, and gives a tuple"),
-        (Wrapped(lambda self, out: out.to(torch.complex64)), P, 8, "tensor of floats, and gives complex64"),
+        (Wrapped(lambda self, out: (out, out)), P, 8, "must predict a tensor of floats, but gives a tuple"),
+        (Wrapped(lambda self, out: out.to(torch.complex64)), P, 8, "tensor of floats, but gives complex64"),
         (Wrapped(breaking), P, 8, "cannot take the inputs .*'bias'"),
     ],
 )

@@ -1,6 +1,8 @@
 """`make` sets up .venv once, says what is wrong in one sentence, and mends what was interrupted."""
 
+import functools
 import http.client
+import http.server
 import json
 import os
 import re
@@ -9,12 +11,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,20 +39,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def write_wheel(folder: Path, version: str) -> None:
-    """A package called `tiny` that holds two modules and nothing else."""
-    folder.mkdir(exist_ok=True)
-    information = f"tiny-{version}.dist-info"
+def write_wheel(folder: Path, version: str, name: str = "tiny") -> None:
+    """A package called `tiny` that holds two modules and nothing else, or one under another name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    information = f"{name}-{version}.dist-info"
     files = {
-        "tiny.py": f"VERSION = {version!r}\n",
-        "more.py": "import tiny\n",
-        f"{information}/METADATA": f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n",
+        f"{name}.py": f"VERSION = {version!r}\n",
+        f"{'more' if name == 'tiny' else name + '_more'}.py": f"import {name}\n",
+        f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{information}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    files[f"{information}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{information}/RECORD"])
-    with zipfile.ZipFile(folder / f"tiny-{version}-py3-none-any.whl", "w") as wheel:
-        for name, text in files.items():
-            wheel.writestr(name, text)
+    files[f"{information}/RECORD"] = "".join(f"{file},,\n" for file in [*files, f"{information}/RECORD"])
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for file, text in files.items():
+            wheel.writestr(file, text)
 
 
 def require(project: Path, version: str) -> None:
@@ -187,6 +190,72 @@ def test_a_new_pin_without_a_network(ready_project: Path) -> None:
     require(ready_project, "1.0")
     back = set_up(ready_project)
     assert back.returncode == 0 and "Installing" not in back.stdout
+
+
+@pytest.fixture
+def torch_index(tmp_path: Path) -> Iterator[tuple[str, list[str]]]:
+    """PyTorch's own index on this machine, with a CPU build of an empty torch; and what it was asked for."""
+    write_wheel(tmp_path / "cpu/torch", "1.0+cpu", "torch")
+    asked: list[str] = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, form: str, *words: object) -> None:
+            asked.append(self.path)
+
+    serve = functools.partial(Handler, directory=tmp_path / "cpu")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+@pytest.fixture
+def with_torch(bare_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, str]]:
+    """What set-up says, and the version of torch that it brings, on Linux with or without an NVIDIA GPU."""
+    if not sys.platform.startswith("linux") or Path("/proc/driver/nvidia/version").exists():
+        pytest.skip("Linux without an NVIDIA GPU chooses")
+    write_wheel(bare_project / "wheels", "1.0", "torch")  # the ordinary index's
+    with (bare_project / "requirements.txt").open("a") as lines:
+        lines.write("torch==1.0\n")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    def torch_with(index: str, gpu: bool = False) -> tuple[str, str]:
+        (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\nexit {0 if gpu else 9}\n")
+        (tmp_path / "nvidia-smi").chmod(0o755)
+        monkeypatch.setenv("TORCH_INDEX", index)
+        done = set_up(bare_project)
+        assert done.returncode == 0, done.stderr
+        [found] = (bare_project / ".venv").glob("lib/python*/site-packages/torch-*.dist-info")
+        return done.stdout, found.name.removeprefix("torch-").removesuffix(".dist-info")
+
+    return torch_with
+
+
+def test_the_cpu_build_where_there_is_no_gpu(torch_index: tuple[str, list[str]], with_torch: Callable) -> None:
+    index, asked = torch_index
+    said, version = with_torch(index)
+    assert version == "1.0+cpu" and "installing PyTorch's CPU build" in said
+    assert not [path for path in asked if not path.startswith("/torch/")]  # the rest comes from the ordinary index
+
+
+def test_the_ordinary_build_where_there_is_a_gpu(torch_index: tuple[str, list[str]], with_torch: Callable) -> None:
+    index, asked = torch_index
+    said, version = with_torch(index, gpu=True)
+    assert version == "1.0" and "CPU build" not in said and not asked
+
+
+@pytest.mark.fault("one sentence within seconds, and the PyTorch of the ordinary index")
+@pytest.mark.parametrize("how", ["refused", "silent", "no such name"])
+def test_a_torch_index_that_cannot_be_reached(with_torch: Callable, how: str) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        if how == "silent":
+            full.listen(1)  # takes the connection and never answers
+        name = "pytorch.invalid" if how == "no such name" else "127.0.0.1"
+        begun = time.monotonic()
+        said, version = with_torch(f"http://{name}:{full.getsockname()[1]}")
+    assert version == "1.0" and said.count("cannot be reached") == 1
+    assert "Installing requirements.txt" in said and time.monotonic() - begun < 60  # making .venv included
 
 
 @pytest.mark.fault("one sentence with pip's own reason")

@@ -48,7 +48,10 @@ def grade_all(
         print(f"{len(found) - len(waiting)} of {len(found)} were graded before and have not changed.")
 
     def one_by_one(one: Submission) -> Grade:
-        done = grade(one, limits, notebooks)
+        try:
+            done = grade(one, limits, notebooks)
+        except Exception as error:  # one learner's file does not cost the others their grades; tried again next time
+            return Grade(one.learner, one.file.name, problem=f"could not be graded: {type(error).__name__}: {error}")
         part = files[one].with_suffix(".part")
         part.write_text(done.to_json(), encoding="utf-8")
         part.replace(files[one])

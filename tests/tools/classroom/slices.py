@@ -30,6 +30,7 @@ def _backwards(sources: Sequence[str], wanted: Mapping[int, str], late: set[str]
     """The needed cells, if `late` matters at every wanted place, and the names that the functions in them use."""
     live: set[str] = set()  # names whose value at this point matters
     needed, in_functions = set(wanted), set()
+    effects = _effects(sources)
     for place in reversed(range(len(sources))):
         if place in wanted:
             live |= _used(wanted[place]) | late
@@ -38,15 +39,30 @@ def _backwards(sources: Sequence[str], wanted: Mapping[int, str], late: set[str]
         except (SyntaxError, ValueError):
             needed.add(place)
             continue
-        for statement in reversed(statements):
-            if place in wanted or live & (_bound(statement) | _changed(statement)):
-                needed.add(place)
-                if isinstance(statement, MAKES_ANEW):
-                    live -= _bound(statement)  # what it was before does not matter
-                used = _used(ast.unparse(statement))
-                live |= used
-                in_functions |= used if isinstance(statement, ast.FunctionDef | ast.ClassDef) else set()
+        if place not in wanted and not any(live & (_bound(one) | _changed(one, effects)) for one in statements):
+            continue
+        needed.add(place)
+        for statement in reversed(statements):  # the cell runs from its first line, and must not stop before its last
+            if isinstance(statement, MAKES_ANEW):
+                live -= _bound(statement)  # what it was before does not matter
+            used = _used(ast.unparse(statement))
+            live |= used
+            in_functions |= used if isinstance(statement, ast.FunctionDef | ast.ClassDef) else set()
     return needed, in_functions
+
+
+def _effects(sources: Sequence[str]) -> dict[str, set[str]]:
+    """For every function of the cells, the global names whose things a call of it may change."""
+    effects = {}
+    for source in sources:
+        try:
+            functions = [one for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)]
+        except (SyntaxError, ValueError):
+            continue
+        for function in functions:
+            changed = set().union(*(_changed(one, {}) for one in function.body))
+            effects[function.name] = changed & _used(ast.unparse(function))
+    return effects
 
 
 def _used(source: str) -> set[str]:
@@ -71,8 +87,8 @@ def _bound(statement: ast.stmt) -> set[str]:
     return {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
 
 
-def _changed(statement: ast.stmt) -> set[str]:
-    """The names whose things this statement may change: `rows.append(3)`, `row[0] = 3`, also inside a loop."""
+def _changed(statement: ast.stmt, effects: Mapping[str, set[str]]) -> set[str]:
+    """The names whose things this statement may change: `rows.append(3)`, `row[0] = 3`, `fill()`; in a loop, too."""
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return set()
     parts = [
@@ -80,7 +96,11 @@ def _changed(statement: ast.stmt) -> set[str]:
         for node in ast.walk(statement)
         if isinstance(node, ast.Expr) or isinstance(getattr(node, "ctx", None), ast.Store | ast.Del)
     ]
-    return {_root(part) for part in parts if isinstance(part, ast.Attribute | ast.Subscript)}
+    called = {
+        node.func.id for node in ast.walk(statement) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    in_calls = set().union(*(effects.get(name, set()) for name in called))
+    return in_calls | {_root(part) for part in parts if isinstance(part, ast.Attribute | ast.Subscript)}
 
 
 def _root(node: ast.expr) -> str:

@@ -63,10 +63,12 @@ def _files(folder: Path) -> list[Path]:
 def _read(learner: str, file: Path, course: list[Assignment]) -> Submission:
     try:
         notebook = nbformat.read(file, as_version=4)
-    except Exception as error:  # JSON that is broken, a picture called .ipynb, a format of the future: nbformat's many
+        nbformat.writes(notebook).encode()  # what cannot be written down can be neither graded nor shown
+        assignment = _which(notebook, course)
+    # JSON that is broken, a picture called .ipynb, a format of the future, a cell that is none: nbformat's many
+    except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         return Submission(learner, file, problem=f"is no notebook: {said[0][:120]}")
-    assignment = _which(notebook, course)
     if assignment is None:
         return Submission(learner, file, problem="is no notebook of this course: it has none of its exercises")
     return Submission(learner, file, assignment, notebook)
