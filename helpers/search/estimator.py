@@ -97,7 +97,7 @@ class RatingRegressor(RegressorMixin, BaseEstimator):
         if (np.floor(X) != X).any():
             raise LessonError("X holds row numbers, [user, movie], which are whole numbers; you gave fractions.")
         if (X >= 2**31).any():
-            raise LessonError(f"X holds row numbers, [user, movie]; {X.max():g} is larger than any table's.")
+            raise LessonError(f"X holds row numbers, [user, movie]; no table has a row {X.max():g}.")
         return torch.tensor(X, dtype=torch.int64)
 
     def _make_model(self, met: torch.Tensor, mean: float) -> CollaborativeFilter:

@@ -65,4 +65,4 @@ def test_no_claim_of_a_python_that_is_not_tested() -> None:
 @pytest.mark.parametrize("page", [ROOT / "README.md", *NOTEBOOKS], ids=lambda path: path.stem)
 def test_each_says_how_to_shut_a_notebook_down(page: Path) -> None:
     """Open kernels add up: on Binder, with 2 GB, the fourth would be the last."""
-    assert re.search(r"Kernel → Shut Down Kernel|\*Kernel\*, \*Shut Down Kernel\*", page.read_text(encoding="utf-8"))
+    assert "Kernel → Shut Down Kernel" in page.read_text(encoding="utf-8")

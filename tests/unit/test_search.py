@@ -273,7 +273,7 @@ def test_a_real_dask_cluster(ratings, monkeypatch: pytest.MonkeyPatch, tmp_path:
     alone = search.fit(*ratings).cv_results_["mean_test_score"]
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0", local_directory=tmp_path
+            n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0", local_directory=tmp_path
         ) as cluster,
         distributed.Client(cluster),
     ):
