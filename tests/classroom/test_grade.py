@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,10 @@ def test_an_interrupt_keeps_what_is_finished(course: Assignment, submissions: Pa
     command = [sys.executable, "-m", "tests.tools.classroom.grade", handed_in, "--to", to, "--at-once", "2"]
     command += ["--notebooks", course.path.parent, "--cell-seconds", "8", "--seconds", "60", "--megabytes", "2000"]
     finished = to / "finished"
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+    # What was started in a shell's background ignores SIGINT, and so would all that it starts.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, preexec_fn=heard, **output) as run:
         deadline = time.monotonic() + 120
         while len(list(finished.glob("*.json"))) < 3 and time.monotonic() < deadline:
             time.sleep(0.2)
