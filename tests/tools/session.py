@@ -72,7 +72,14 @@ class Server:
         reply = self.clients[name].execute_interactive(
             source, output_hook=lambda message: None, allow_stdin=False, timeout=SECONDS_PER_CELL
         )
+        self.wait_until(name, "idle")
         return reply["content"].get("ename", "")
+
+    def wait_until(self, name: str, state: str) -> None:
+        """Until the server, too, knows that this kernel is "busy" or "idle": the client hears of it first."""
+        ends = time.monotonic() + SECONDS_TO_START
+        while self.ask(f"kernels/{name}")["execution_state"] != state and time.monotonic() < ends:
+            time.sleep(0.1)
 
     def kernels(self) -> set[str]:
         """The ids of the kernels that are alive."""
