@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, TypeGuard
 
+QUOTES = "\"'"
 LARGEST_SEED = 2**32 - 1  # NumPy's
 LARGEST_COUNT = 10**15  # more than any run can count, and small enough for every library below
 
@@ -118,5 +119,5 @@ def one_of(name: str, value: object, choices: Iterable[str]) -> str:
 
 def did_you_mean(value: object, choices: Iterable[str]) -> str:
     """` (did you mean 'adam'?)`, or nothing where no choice comes near."""
-    near = get_close_matches(str(value)[:80].lower(), list(choices), n=1, cutoff=0.6)
+    near = get_close_matches(shown(value).strip(QUOTES).lower(), list(choices), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""

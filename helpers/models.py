@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from helpers.checks import LessonError, positive_int, seed_number
+from helpers.checks import LessonError, finite_number, is_whole, positive_int, seed_number, shown, switch
 from helpers.devices import RandomState
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class _RowModel(nn.Module):
         super().__init__()
         self.num_users = positive_int("num_users", num_users)
         self.num_movies = positive_int("num_movies", num_movies)
-        self.register_buffer("mean", torch.tensor(float(mean)))
+        self.register_buffer("mean", _mean(mean))
         self._looked_up: list[Tensor] = []
 
     def penalty(self) -> Tensor:
@@ -68,16 +68,16 @@ class CollaborativeFilter(_RowModel):
         seed: int = 42,
     ) -> None:  # fmt: skip
         super().__init__(num_users, num_movies, mean)
-        if embedding_dim != 0:
-            positive_int("embedding_dim", embedding_dim)
-        elif not biases:
+        if not is_whole(embedding_dim) or embedding_dim != 0:
+            embedding_dim = positive_int("embedding_dim", embedding_dim)
+        elif not switch("biases", biases):
             raise LessonError(
                 "embedding_dim 0 without biases leaves nothing to learn: keep the biases or give it at least 1."
             )
         generator = torch.Generator().manual_seed(seed_number("seed", seed))
         self.user_embedding = _table(num_users, embedding_dim, generator) if embedding_dim else None
         self.movie_embedding = _table(num_movies, embedding_dim, generator) if embedding_dim else None
-        self.user_bias = _table(num_users, 1, None) if biases else None
+        self.user_bias = _table(num_users, 1, None) if switch("biases", biases) else None
         self.movie_bias = _table(num_movies, 1, None) if biases else None
 
     @classmethod
@@ -118,9 +118,9 @@ class MLP(nn.Module):
 
     def __init__(self, num_features: int, hidden: tuple[int, ...] = (64,), *, seed: int = 42) -> None:
         super().__init__()
-        if not isinstance(hidden, Iterable):
+        if not isinstance(hidden, Iterable) or getattr(hidden, "ndim", 1) == 0:
             raise LessonError(
-                f"hidden must be a tuple with the units of each hidden layer, such as (64,); you gave {hidden!r}."
+                f"hidden must be a tuple with the units of each hidden layer, such as (64,); you gave {shown(hidden)}."
             )
         seed = seed_number("seed", seed)
         units = (positive_int("units in a hidden layer", number) for number in hidden)
@@ -168,6 +168,12 @@ class RatingMLP(_RowModel):
         vectors = torch.cat([_look_up(self.user_embedding, user), _look_up(self.movie_embedding, movie)], dim=1)
         self._looked_up = [vectors] if self.training else []
         return self.mean + self.mlp(vectors)
+
+
+def _mean(value: object) -> Tensor:
+    """The mean of a model as a tensor; one of NumPy or PyTorch will do."""
+    number = value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+    return torch.tensor(float(finite_number("mean", number)))
 
 
 def _table(num_rows: int, num_columns: int, generator: torch.Generator | None) -> nn.Embedding:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold, cross_val_predict
 from torch import Tensor
 
-from helpers.checks import LessonError, is_whole, positive_int, positive_number
+from helpers.checks import LARGEST_COUNT, LessonError, is_whole, positive_int, positive_number, shown
 from helpers.data import Ratings, Truth
 from helpers.data.embedded import BASE_LEVEL, LEVELS, level_chances
 from helpers.models import CollaborativeFilter
@@ -38,6 +37,8 @@ def top(scores: Tensor, n: int = 5, exclude: Iterable[int] | Iterable[bool] = ()
     a score that is not a finite number is left out. Raises `LessonError` for a row that is not there.
     """
     positive_int("n", n)
+    if not isinstance(scores, Tensor) or scores.ndim != 1:
+        raise LessonError(f"Scores are a tensor with one number for each row, of shape (N,); you gave {shown(scores)}.")
     scores = scores.detach().clone() if scores.is_floating_point() else scores.double()
     scores[_left_out(exclude, len(scores))] = -torch.inf
     scores[~torch.isfinite(scores)] = -torch.inf  # NaN would be the highest of all
@@ -54,7 +55,7 @@ def _left_out(exclude: Any, num_rows: int) -> Tensor:
     if not all(_is_row(row, num_rows) for row in rows):
         raise LessonError(
             f"What is left out is a list of row numbers from 0 to {num_rows - 1}, or one True or False for each of the "
-            f"{num_rows} rows; you gave {shorten(repr(exclude), 60)}."
+            f"{num_rows} rows; you gave {shown(exclude)}."
         )
     mask = torch.zeros(num_rows, dtype=torch.bool)
     mask[torch.tensor(rows, dtype=torch.int64)] = True
@@ -78,7 +79,8 @@ def _row(kind: str, row: Any, num_rows: int) -> int:
     row = _plain(row)
     if not _is_row(row, num_rows):
         raise LessonError(
-            f"A {kind} is a row number from 0 to {num_rows - 1}: ratings.{kind}_row(id) finds it; you gave {row!r}."
+            f"A {kind} is a row number from 0 to {num_rows - 1}: ratings.{kind}_row(id) finds it; "
+            f"you gave {shown(row)}."
         )
     return int(row)
 
@@ -131,7 +133,9 @@ def fold_in(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[f
     numbers, a penalty that is not above zero (a few ratings cannot settle that many numbers), or a model without biases
     or vectors.
     """
-    positive_number("penalty", penalty)
+    penalty = positive_number("penalty", penalty)
+    if not isinstance(movies, Iterable) or not isinstance(stars, Iterable):
+        raise LessonError(f"Give a list of movies and a list of their stars; you gave {shown(movies)}, {shown(stars)}.")
     # Tensors of one number are never equal in a set: numbers are.
     movies, stars = [_plain(movie) for movie in movies], [_plain(star) for star in stars]
     vectors, movie_bias = _tables(model, movies, stars)
@@ -158,8 +162,9 @@ def _tables(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[f
         raise LessonError(f"Movies are row numbers from 0 to {model.num_movies - 1}: ratings.movie_row(id) finds them.")
     if len(set(movies)) != len(movies):
         raise LessonError("A movie is in the list twice: give each of them one rating.")
-    if not all(isinstance(star, Real) and math.isfinite(star) for star in stars):
-        raise LessonError(f"Ratings are numbers of stars, such as 4.5; you gave {stars}.")
+    for star in stars:
+        if not isinstance(star, Real) or not abs(star) < math.inf or abs(star) > LARGEST_COUNT:
+            raise LessonError(f"Ratings are numbers of stars, such as 4.5; you gave {shown(star)}.")
     return model.movie_embedding.weight, model.movie_bias.weight.squeeze(1)
 
 

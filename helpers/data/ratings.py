@@ -99,6 +99,8 @@ def split(
     so that the past predicts the future (`seed` then plays no part; some users and movies are seen for the first time).
     Raises `LessonError` for a share outside (0, 1), an unknown `by`, or too few ratings for two parts.
     """
+    if not isinstance(ratings, Ratings):
+        raise LessonError(f"split() takes ratings, such as load_ratings() gives; you gave {shown(ratings)}.")
     test_size = held_back(test_size, len(ratings), "ratings")
     by, seed = one_of("by", by, ("random", "time")), seed_number("seed", seed)
     if by == "random":

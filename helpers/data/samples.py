@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers.checks import LessonError, seed_number, share, switch
+from helpers.checks import LessonError, seed_number, share, shown, switch
 from helpers.devices import best_device, on_cpu_unless
 
 
@@ -24,6 +24,8 @@ class Samples:
     def __post_init__(self) -> None:
         if not (isinstance(self.inputs, Tensor) and isinstance(self.targets, Tensor)):
             raise LessonError("Samples need tensors: torch.as_tensor(array) makes one of an array or a list.")
+        if any(values.layout != torch.strided or values.is_meta for values in (self.inputs, self.targets)):
+            raise LessonError("Samples need plain tensors, with a number in every place: neither sparse nor meta ones.")
         if self.inputs.device != self.targets.device:
             raise LessonError(
                 f"The inputs are on {self.inputs.device} and the targets on {self.targets.device}: "
@@ -78,6 +80,8 @@ def load_diabetes(
     """
     from sklearn import datasets  # here: half of a notebook's imports, for the patients only
 
+    if not isinstance(dtype, torch.dtype) or dtype not in (torch.float32, torch.float64):
+        raise LessonError(f"dtype must be torch.float32 or torch.float64; you gave {shown(dtype)}.")
     inputs, targets = datasets.load_diabetes(return_X_y=True)
     test_size, seed = held_back(test_size, len(targets), "patients"), seed_number("seed", seed)
     parts = shuffled_parts(len(targets), test_size, seed)

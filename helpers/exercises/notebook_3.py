@@ -42,6 +42,8 @@ def _test_most_like(most_like: Callable) -> str | None:
     away = torch.tensor([[1.0, 0.0], [-3.0, 1.0], [-1.0, -1.0], [-2.0, 0.1]])  # every other row points away from row 0
     answers = [most_like(vectors.clone(), row) for row in (0, 5)] + [most_like(away.clone(), 0)]
     try:
+        if any(int(answer) != float(answer) for answer in answers):
+            raise ValueError
         answers = [int(answer) for answer in answers]
     except (TypeError, ValueError):
         return "One row number is wanted, as a whole number: .argmax().item() gives it."

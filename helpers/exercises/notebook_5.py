@@ -50,6 +50,7 @@ EXERCISES: dict[str, Judge] = {
         72 / 672,
         {
             1 / 3: "That is the plain mean over three workers, which gives 72 ratings the vote of hundreds.",
+            100 * 72 / 672: "That is a percentage: give it as a share of 1.",
             72: "72 is the size of the share; its weight is the percentage of the batch that it makes up.",
             72 / 1024: "Divide by the batch that is there: it has 672 ratings, not 1,024.",
             72 / 100_000: "The gradient is averaged over the batch, not over the training set.",

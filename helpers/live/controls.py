@@ -47,12 +47,13 @@ class Control:
         for position, option in enumerate(self.options):
             if _same(option, value):
                 return position
-        raise LessonError(f"{name} has no {value!r}: {self._nearest(value)}.")
+        raise LessonError(f"{name} has no {shown(value)}: {self._nearest(value)}.")
 
     def _nearest(self, value: object) -> str:
         if self.kind != "slider" or not isinstance(value, Real):
             return "choose one of " + ", ".join(repr(option) for option in self.options)
-        near = sorted(sorted(self.options, key=lambda option: abs(option - value))[:2])
+        within = min(max(value, self.options[0]), self.options[-1])
+        near = sorted(sorted(self.options, key=lambda option: abs(option - within))[:2])
         return "its nearest " + (f"values are {near[0]!r} and {near[1]!r}" if len(near) == 2 else f"is {near[0]!r}")
 
 
@@ -143,13 +144,13 @@ def _checked(check: Callable[[str, Any], Any], low: Any, high: Any, value: Any) 
 
 def _check_ends(low: float, high: float) -> None:
     if high <= low:
-        raise LessonError(f"A slider goes from low to high, but {low} is not below {high}.")
+        raise LessonError(f"A slider goes from low to high, but {shown(low)} is not below {shown(high)}.")
 
 
 def _stops(low: float, high: float, step: float) -> list[float]:
-    count = math.floor((high - low) / step + 1e-9) + 1
-    if count > MOST_STOPS:
+    if high - low >= MOST_STOPS * step:
         raise LessonError(f"A slider has at most {MOST_STOPS:,} steps: give a step larger than {step}.")
+    count = math.floor((high - low) / step + 1e-9) + 1
     if isinstance(low, int) and isinstance(step, int):
         return [low + step * number for number in range(count)]
     # What is left of rounding, where zero is meant, is zero.
@@ -161,7 +162,8 @@ def _slider(
     stops: Sequence[float], low: float, high: float, value: float, tip: str, unit: str, label: str | None
 ) -> Control:
     if not low < high or not low <= value <= high:
-        raise LessonError(f"A slider goes from low to high with its value between them, not {low}, {high}, {value}.")
+        given = ", ".join(map(shown, (low, high, value)))
+        raise LessonError(f"A slider goes from low to high with its value between them, not {given}.")
     options: list[float] = []
     for stop in sorted(stop for stop in stops if low <= stop <= high):
         if not options or not _same(options[-1], stop):
@@ -183,5 +185,8 @@ def _choice(
 def _same(option: Any, value: Any) -> bool:
     numbers = [isinstance(thing, Real) and not isinstance(thing, bool) for thing in (option, value)]
     if all(numbers):
-        return math.isclose(option, value, rel_tol=1e-9)
-    return not any(numbers) and option == value
+        try:
+            return math.isclose(option, value, rel_tol=1e-9)
+        except OverflowError:  # a whole number that no float can hold
+            return option == value
+    return not any(numbers) and (option == value) is True

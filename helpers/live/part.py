@@ -24,6 +24,7 @@ from helpers.live.view import View
 from helpers.live.worker import Worker, retire_former, running_loop
 
 HERE = str(Path(__file__).parent)
+LONGEST = 10_000  # characters of an error: more is sent to no page
 
 
 class State(NamedTuple):
@@ -170,8 +171,17 @@ class Live:
         if isinstance(error, LessonError):
             view.error, view.traceback = str(error), ""
             return
-        view.error = f"{type(error).__name__}: {error}".removesuffix(": ")
+        view.error = f"{type(error).__name__}: {_said(error)}".removesuffix(": ")
         every = traceback.extract_tb(error.__traceback__)
         frames = [frame for frame in every if not frame.filename.startswith(HERE)] or every
         lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
-        view.traceback = "".join(lines + traceback.format_exception_only(error))
+        view.traceback = "".join(lines + traceback.format_exception_only(error))[:LONGEST]
+
+
+def _said(error: BaseException) -> str:
+    """What an error says, in one line of a few hundred letters; a learner's own kind may even fail at that."""
+    try:
+        text = " ".join(str(error)[:LONGEST].split())
+    except Exception:
+        return ""
+    return text if len(text) <= 300 else f"{text[:299]}…"

@@ -10,7 +10,7 @@ from typing import TypeGuard
 import pandas as pd
 import torch
 
-from helpers.checks import LessonError, number_from_zero, positive_int
+from helpers.checks import LessonError, number_from_zero, positive_int, shown
 from helpers.training.config import Progress
 
 
@@ -29,7 +29,7 @@ class History:
     def of(cls, run: Iterable[Progress]) -> History:
         """Consume a whole run and keep its history."""
         history = cls()
-        for progress in run:
+        for progress in _each(run):
             history.add(progress)
         return history
 
@@ -97,6 +97,13 @@ class History:
         return best.validation_loss if best else None
 
 
+def _each(run: Iterable[Progress]) -> Iterator[Progress]:
+    for progress in run if isinstance(run, Iterable) else [run]:
+        if not isinstance(progress, Progress):
+            raise LessonError(f"A run is what train() yields, or what passes it on; you gave {shown(progress)}.")
+        yield progress
+
+
 def is_finite(loss: float | None) -> TypeGuard[float]:
     """Whether a loss is there and is a number (a diverged run has inf or NaN)."""
     return loss is not None and math.isfinite(loss)
@@ -112,7 +119,7 @@ def early_stopping(run: Iterable[Progress], patience: int = 3, min_delta: float 
 
 def _until_patience_ends(run: Iterable[Progress], patience: int, min_delta: float) -> Iterator[Progress]:
     best, waited = math.inf, 0
-    for progress in run:
+    for progress in _each(run):
         yield progress
         if not progress.epoch_ended:
             continue

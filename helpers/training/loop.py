@@ -65,7 +65,7 @@ def _updates(
         losses: list[Tensor] = []
         for batch in batches:
             learning_rate = set_rate(done)
-            with model_draws:
+            with model_draws, torch.enable_grad():
                 losses.append(update(model, optimizer, *train_set[batch], config))
             done += 1
             samples_seen += len(batch)

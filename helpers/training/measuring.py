@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from helpers.training.sample_checks import check_samples, in_mode
+from helpers.checks import LessonError
+from helpers.training.sample_checks import check_model, check_samples, in_mode
 
 if TYPE_CHECKING:
     from helpers.data import Samples
@@ -20,6 +21,11 @@ EVALUATION_ROWS = 65_536
 @torch.no_grad()
 def predict(model: nn.Module, inputs: Tensor) -> Tensor:
     """Predictions (N,) for inputs (N, features), without keeping what a gradient would need."""
+    check_model(model)
+    if not isinstance(inputs, Tensor):
+        raise LessonError(
+            f"predict() takes inputs, a tensor of shape (N, features), and not a {type(inputs).__name__}."
+        )
     with in_mode(model, training=False):
         return torch.cat([model(rows) for rows in inputs.split(EVALUATION_ROWS)])
 

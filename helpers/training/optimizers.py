@@ -108,12 +108,16 @@ def _has_fused(weight: Tensor) -> bool:
 
 
 def _made(own: Callable[..., Any], weights: list[nn.Parameter], config: Config) -> torch.optim.Optimizer:
-    made = own(weights, lr=config.learning_rate) if callable(own) else own
+    made = cause = None
+    try:
+        made = own(weights, lr=config.learning_rate) if callable(own) else own
+    except TypeError as error:  # a function of something else
+        cause = error
     if not isinstance(made, torch.optim.Optimizer):
         raise LessonError(
             "optimizer must be one of torch.optim, such as torch.optim.Adagrad, or a function of (weights, lr) that "
             f"makes one; you gave {shown(own)}."
-        )
+        ) from cause
     return made
 
 

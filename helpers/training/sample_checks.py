@@ -61,10 +61,15 @@ def check_run(
     _try_training(model, train_set, config)
 
 
-def check_samples(model: nn.Module, samples: Samples, name: str) -> None:
-    """Raise `LessonError` unless the model predicts one number for each sample."""
+def check_model(model: object) -> None:
+    """Raise `LessonError` for what is no model."""
     if not isinstance(model, nn.Module):
         raise LessonError(f"The model must be an nn.Module, such as MLP(10), and not a {_kind(model)}.")
+
+
+def check_samples(model: nn.Module, samples: Samples, name: str) -> None:
+    """Raise `LessonError` unless the model predicts one number for each sample."""
+    check_model(model)
     if not isinstance(getattr(samples, "targets", None), Tensor):
         raise LessonError(
             f"The {name} set must be Samples, such as Samples(inputs, targets) or the parts of a split by their names, "
@@ -116,7 +121,7 @@ def _try_training(model: Any, samples: Samples, config: Config) -> None:
         try:
             predictions = _predictions(model, samples, rows, f"a batch of {shortest} in training")
             if config.penalty_weight:
-                model.penalty()
+                _try_penalty(model)
         finally:
             with torch.no_grad():
                 for buffer, before in buffers:
@@ -129,6 +134,19 @@ def _try_training(model: Any, samples: Samples, config: Config) -> None:
         )
 
 
+def _try_penalty(model: Any) -> None:
+    try:
+        float(model.penalty())
+    except LessonError:
+        raise
+    except Exception as error:
+        raise LessonError(f"The model's penalty() must give one number: {_reason(error)}.") from error
+
+
+def _reason(error: Exception) -> str:
+    return (str(error) or type(error).__name__).partition("\n")[0].rstrip(".")
+
+
 def _predictions(model: nn.Module, samples: Samples, rows: Tensor, what: str) -> Tensor:
     inputs = samples.inputs[rows]
     try:
@@ -136,10 +154,9 @@ def _predictions(model: nn.Module, samples: Samples, rows: Tensor, what: str) ->
     except LessonError:
         raise
     except Exception as error:  # whatever a learner's forward may raise
-        reason = (str(error) or type(error).__name__).partition("\n")[0].rstrip(".")
         raise LessonError(
             f"The model cannot take {what}, of shape {(len(samples), *inputs.shape[1:])} and dtype {_dtype(inputs)}: "
-            f"{reason}."
+            f"{_reason(error)}."
         ) from error
     if not isinstance(predictions, Tensor) or not predictions.is_floating_point():
         given = _dtype(predictions) if isinstance(predictions, Tensor) else f"a {_kind(predictions)}"
@@ -158,7 +175,7 @@ def _check_shape(predictions: Tensor, num_rows: int) -> None:
 
 
 def _check_metrics(metrics: Any, validation_set: Samples | None) -> None:
-    if not metrics:
+    if metrics is None or (isinstance(metrics, dict) and not metrics):
         return
     if not isinstance(metrics, dict) or not all(isinstance(name, str) and callable(metrics[name]) for name in metrics):
         raise LessonError(f"metrics must map names to functions, such as {{'mae': mae}}; you gave {shown(metrics)}.")
@@ -172,7 +189,8 @@ def _check_metrics(metrics: Any, validation_set: Samples | None) -> None:
             float(metric(targets, targets))
         except Exception as error:
             raise LessonError(
-                f"The metric {name} must give one number for predictions and targets, both of shape (N,): {error}."
+                f"The metric {name} must give one number for predictions and targets, both of shape (N,): "
+                f"{_reason(error)}."
             ) from error
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from helpers.checks import LessonError
+from helpers.checks import LessonError, shown
 from helpers.training.config import Progress
 from helpers.training.history import is_finite
+from helpers.training.sample_checks import check_model
 
 
 class BestWeights:
@@ -57,11 +58,18 @@ class BestWeights:
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
     """Write a model's weights to a file that `load_weights` reads."""
+    check_model(model)
     _write_weights(model.state_dict(), path)
 
 
+def _as_path(path: object) -> Path:
+    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
+        raise LessonError(f"Weights are kept in a file: give a path, such as 'weights.pt'; you gave {shown(path)}.")
+    return Path(path)
+
+
 def _write_weights(weights: dict[str, Tensor], path: str | Path) -> None:
-    path = Path(path)
+    path = _as_path(path)
     if not path.name:
         raise LessonError(f"Weights are written to a file, such as 'weights.pt'; you gave {os.fspath(path)!r}.")
     # Written beside its place and moved there when it is whole: a full disk leaves the former file as it was.
@@ -81,7 +89,8 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     Raises `LessonError` for a missing, truncated or foreign file, one that carries code, or weights of another shape or
     kind, NaN among them.
     """
-    path = Path(path)
+    check_model(model)
+    path = _as_path(path)
     if not path.is_file():
         raise LessonError(f"There is no file of weights at {path}.")
     try:

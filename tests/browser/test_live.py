@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
+import signal
 from collections.abc import Callable
 
 import nbformat
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Lab, LivePart, Notebook, check_boxes
 
@@ -152,6 +155,30 @@ def test_a_lost_kernel_is_said(open_notebook: OpenNotebook) -> None:
     notebook, live = open_live(open_notebook)
     notebook.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     live.root.get_by_text("The kernel has stopped: run the cells from the top again.").wait_for()
+
+
+@pytest.mark.fault("one line that says so, and what to do; no time left, and the picture still beside the controls")
+def test_a_kernel_killed_while_it_trains_is_said(open_notebook: OpenNotebook) -> None:
+    getpid = 'print("pid", os.getpid())'
+    notebook, live = open_live(open_notebook, getpid, viewport={"width": 1366, "height": 768})
+    live.move("num epochs", 99)
+    live.progress.filter(has_text="s left").wait_for()
+    controls, picture = live.root.locator(".left").bounding_box(), live.root.locator(".epoch-chart").bounding_box()
+    os.kill(int(notebook.cell(2).locator(".jp-OutputArea-output").inner_text().split()[1]), signal.SIGKILL)
+    said = live.root.get_by_text("The kernel has stopped: run the cells from the top again.")
+    said.wait_for()
+    expect(live.progress).to_be_hidden()
+    for part, before in ((".left", controls), (".epoch-chart", picture)):
+        now = live.root.locator(part).bounding_box()
+        assert (now["x"], now["width"]) == (before["x"], before["width"])
+
+    # JupyterLab starts another kernel by itself, which knows nothing of this part: run again, it trains.
+    notebook.page.get_by_role("dialog").get_by_role("button", name="Ok").click()
+    notebook.wait_for_kernel()
+    expect(said).to_be_visible()
+    notebook.run_all()
+    notebook.live().wait_until_done()
+    expect(notebook.page.locator(".kernel-gone")).to_have_count(0)
 
 
 @pytest.mark.fault("one red line; the kernel and its variables are still there")

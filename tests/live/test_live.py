@@ -535,6 +535,36 @@ def test_nothing_that_a_run_raises_leaves_the_loop(error: BaseException) -> None
     in_loop(scenario)
 
 
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("nothing to say")
+
+
+@pytest.mark.fault("one red line, whatever the error says; the kernel stays")
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (Mute(), "Mute"),
+        (ValueError("one\n  two"), "ValueError: one two"),
+        (ValueError("x" * 10**6), f"ValueError: {'x' * 299}…"),
+    ],
+    ids=["mute", "two lines", "a million letters"],
+)
+def test_what_an_error_says_is_one_line(error: Exception, line: str) -> None:
+    def start(value: int) -> Iterator[Progress]:
+        yield progress(1, 40, 1.0)
+        raise error
+
+    async def scenario() -> None:
+        live = live_training(start, value=int_slider(1, 9, 6))
+        live._repr_mimebundle_()
+        await ended(live)
+        assert live.state.error == line
+        assert "raise error" in live.state.traceback and len(live.state.traceback) <= 10_000
+
+    in_loop(scenario)
+
+
 @pytest.mark.fault("one red line; the new run trains")
 def test_a_finally_that_raises_does_not_swallow_the_new_run() -> None:
     def start(value: int) -> Iterator[Progress]:

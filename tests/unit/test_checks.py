@@ -119,3 +119,14 @@ def test_a_share_says_whether_it_may_be_switched_off():
             LessonError, match=rf"^x must be {words} between 0 and 1, such as 0\.2 for 20 %; you gave 1\.$"
         ):
             share("x", 1, or_zero=or_zero)
+
+
+class Unprintable:
+    def __repr__(self):
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("value", [[10**5000], Unprintable()], ids=["huge", "unprintable"])
+def test_a_choice_that_cannot_even_be_written_down_is_refused(value):
+    with pytest.raises(LessonError, match="optimizer must be one of 'adam'; you gave a "):
+        one_of("optimizer", value, ["adam"])

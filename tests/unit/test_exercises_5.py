@@ -93,3 +93,8 @@ def test_the_hints_of_the_ring_are_right():
     assert 7 * gradient == 1_428_000
     assert 7 * 2 * gradient == 8 * 357_000 == 2_856_000
     assert round(2 * 799 / 800 * gradient) == 407_490
+
+
+def test_a_weight_as_a_percentage_is_told_so():
+    reply = check("5.1", 10.7)
+    assert reply.passed is False and "as a share" in reply.text

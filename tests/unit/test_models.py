@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -128,3 +129,26 @@ def test_a_look_up_is_the_embeddings_own_to_the_last_bit(dtype):
         (found * torch.randn(500, 3, dtype=dtype, generator=torch.Generator().manual_seed(2))).sum().backward()
         gradients.append(table.weight.grad)
     assert torch.equal(*gradients)
+
+
+@pytest.mark.fault("one sentence")
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: CollaborativeFilter(3, 2, mean="high"), "mean must be a number"),
+        (lambda: CollaborativeFilter(3, 2, mean=float("nan")), "mean must be a number"),
+        (lambda: RatingMLP(3, 2, mean=10**400), "mean must be a number"),
+        (lambda: CollaborativeFilter(3, 2, biases="no"), "biases must be True or False"),
+        (lambda: CollaborativeFilter(3, 2, torch.tensor([1, 2])), "embedding_dim must be a whole number"),
+        (lambda: MLP(3, torch.tensor(64)), r"hidden must be a tuple .* you gave tensor\(64\)"),
+        (lambda: MLP(3, 10**400), "hidden must be a tuple .* about 400 digits"),
+    ],
+)
+def test_what_no_model_can_be_made_of(make, words):
+    with pytest.raises(LessonError, match=words):
+        make()
+
+
+def test_a_mean_may_come_as_a_tensor_or_from_numpy():
+    for mean in (torch.tensor(3.5), np.float32(3.5), 3.5):
+        assert CollaborativeFilter(3, 2, mean=mean).mean.item() == 3.5

@@ -1,6 +1,7 @@
 """Recommending, folding in, and reading tastes; and the figures the course promises for its recommender."""
 
 import os
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -387,3 +388,23 @@ def test_patience_ends_the_run_after_its_best_epoch(ratings, parts):
     settings = Config(num_epochs=30, learning_rate=0.01)
     history = History.of(early_stopping(train(model, parts.train, parts.validation, settings), patience=2))
     assert len(history.epochs) == history.best_epoch + 2
+
+
+@pytest.mark.fault("one sentence")
+@pytest.mark.parametrize("scores", [[1.0, 2.0], np.ones(3), torch.ones(3, 4), None])
+def test_the_top_of_what_is_no_row_of_scores(scores):
+    with pytest.raises(LessonError, match="Scores are a tensor with one number for each row"):
+        top(scores)
+
+
+@pytest.mark.fault("one sentence")
+@pytest.mark.parametrize(("movies", "stars"), [(1, [5.0]), ([1], 5.0), (None, None), ([1], [10**400])])
+def test_what_is_no_list_of_movies_and_stars_is_not_folded_in(movies, stars):
+    with pytest.raises(LessonError):
+        fold_in(CollaborativeFilter(3, 4, 2), movies, stars, 1.0)
+
+
+def test_a_penalty_may_be_a_fraction_or_numpys():
+    model = CollaborativeFilter(3, 4, 2)
+    for penalty in (Fraction(1, 2), np.uint64(1)):
+        assert fold_in(model, [1], [5.0], penalty).bias == fold_in(model, [1], [5.0], float(penalty)).bias

@@ -7,9 +7,18 @@ import torch
 from torch import nn
 
 from helpers.checks import LessonError
-from helpers.data import Samples
+from helpers.data import Samples, load_diabetes, split
 from helpers.models import MLP, CollaborativeFilter
-from helpers.training import Config, History, evaluate, predict, train
+from helpers.training import (
+    Config,
+    History,
+    early_stopping,
+    evaluate,
+    load_weights,
+    predict,
+    save_weights,
+    train,
+)
 from tests.builders import patients, ratings
 
 P, R = patients(), ratings()
@@ -204,3 +213,55 @@ def test_a_metric_that_cannot_be_measured(validation, metrics, words):
     with pytest.raises(LessonError, match=words) as error:
         train(MLP(4), P, validation, metrics=metrics)
     assert "\n" not in str(error.value)
+
+
+def with_penalty(penalty):
+    model = MLP(4)
+    model.penalty = penalty
+    return model
+
+
+def failing(*_):
+    raise KeyError("one\ntwo")
+
+
+@pytest.mark.fault("one sentence, before any work")
+@pytest.mark.parametrize(
+    ("begin", "words"),
+    [
+        (lambda: train(with_penalty(failing), P, None, Config(weight_decay=0.1)), "penalty.* must give one number"),
+        (
+            lambda: train(with_penalty(lambda: None), P, None, Config(weight_decay=0.1)),
+            "penalty.* must give one number",
+        ),
+        (lambda: train(with_penalty(lambda: torch.ones(3)), P, None, Config(weight_decay=0.1)), "one number"),
+        (lambda: train(MLP(4), P, P, metrics=torch.ones(2)), "metrics must map names"),
+        (lambda: train(MLP(4), P, P, metrics={"mae": failing}), "mae must give one number"),
+        (lambda: train(MLP(4), P, optimizer=lambda weights: None), "optimizer must be one of torch.optim"),
+        (lambda: train(MLP(4), P, optimizer=print), "optimizer must be one of torch.optim"),
+        (lambda: Samples(P.inputs.to_sparse(), P.targets), "plain tensors"),
+        (lambda: Samples(P.inputs.to("meta"), P.targets.to("meta")), "plain tensors"),
+        (lambda: predict(MLP(4), P), r"a tensor of shape \(N, features\)"),
+        (lambda: predict(P.inputs, MLP(4)), "must be an nn.Module"),
+        (lambda: History.of([1.0, 0.5]), r"what train\(\) yields"),
+        (lambda: list(early_stopping([1.0, 0.5])), r"what train\(\) yields"),
+        (lambda: History.of(None), r"what train\(\) yields"),
+        (lambda: save_weights("weights.pt", MLP(4)), "must be an nn.Module"),
+        (lambda: load_weights("weights.pt", MLP(4)), "must be an nn.Module"),
+        (lambda: save_weights(MLP(4), 3), "a path, such as 'weights.pt'"),
+        (lambda: load_weights(MLP(4), None), "a path, such as 'weights.pt'"),
+        (lambda: split("embedded"), r"load_ratings\(\)"),
+        (lambda: load_diabetes(dtype="float32"), "dtype must be torch.float32 or torch.float64"),
+        (lambda: load_diabetes(dtype=torch.int64), "dtype must be torch.float32 or torch.float64"),
+    ],
+)
+def test_what_is_given_for_something_else_is_told_so(begin, words):
+    with pytest.raises(LessonError, match=words) as told:
+        begin()
+    assert "\n" not in str(told.value)
+
+
+def test_training_inside_no_grad_trains():
+    with torch.no_grad():
+        history = History.of(train(MLP(4), P, P, Config(num_epochs=2, batch_size=8)))
+    assert history.losses == History.of(train(MLP(4), P, P, Config(num_epochs=2, batch_size=8))).losses
