@@ -136,7 +136,7 @@ def _try_training(model: Any, samples: Samples, config: Config) -> None:
 
 def _try_penalty(model: Any) -> None:
     try:
-        float(model.penalty())
+        float(torch.as_tensor(model.penalty()).detach())
     except LessonError:
         raise
     except Exception as error:
