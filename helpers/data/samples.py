@@ -24,13 +24,13 @@ class Samples:
     def __post_init__(self) -> None:
         if not (isinstance(self.inputs, Tensor) and isinstance(self.targets, Tensor)):
             raise LessonError("Samples need tensors: torch.as_tensor(array) makes one of an array or a list.")
-        if any(values.layout != torch.strided or values.is_meta for values in (self.inputs, self.targets)):
-            raise LessonError("Samples need plain tensors, with a number in every place: neither sparse nor meta ones.")
         if self.inputs.device != self.targets.device:
             raise LessonError(
                 f"The inputs are on {self.inputs.device} and the targets on {self.targets.device}: "
                 "move both to one device."
             )
+        if any(values.layout != torch.strided or values.is_meta for values in (self.inputs, self.targets)):
+            raise LessonError("Samples need plain tensors, with a number in every place: neither sparse nor meta ones.")
         if self.inputs.ndim != 2 or self.targets.ndim != 1 or len(self.inputs) != len(self.targets):
             raise LessonError(
                 "Samples need inputs of shape (N, features) and targets of shape (N,); "
