@@ -21,7 +21,7 @@ from tests.tools.classroom import grade as tool
 from tests.tools.classroom.assignment import Assignment
 from tests.tools.classroom.feedback import table
 from tests.tools.classroom.grading import Grade
-from tests.tools.classroom.kernels import Limits
+from tests.tools.classroom.kernels import Limits, run_cells
 
 LIMITS = Limits(cell_seconds=8, seconds=60, megabytes=2_000)
 LETTERS = {"R": "right", "W": "wrong", "U": "unanswered"}
@@ -45,6 +45,19 @@ def test_every_row_is_right(graded: tuple[list[Grade], Path], learner: str) -> N
 def test_what_cannot_be_graded_is_a_row_that_says_why(graded: tuple[list[Grade], Path], learner: str) -> None:
     (own,) = [grade for grade in graded[0] if grade.learner == learner]
     assert PROBLEMS[learner] in own.problem and own.points == 0
+
+
+@pytest.mark.fault("deletes a copy, not the course")
+def test_a_submission_that_deletes_the_folder_it_runs_in_deletes_a_copy(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    kept = [folder / "01.ipynb", tmp_path / "README.md"]
+    for file in kept:
+        file.write_text("the course's")
+    delete = "import os, shutil\nseen = os.listdir()\nshutil.rmtree('..', ignore_errors=True)\n"
+    outcome = run_cells([delete + "print(seen, os.path.exists('../notebooks/01.ipynb'))"], folder, LIMITS)
+    assert outcome.outputs[0][0].text == "['01.ipynb'] False\n", "it saw the course, and deleted what it saw"
+    assert all(file.read_text() == "the course's" for file in kept)
 
 
 def test_hints_are_the_judges_and_limits_are_named(graded: tuple[list[Grade], Path]) -> None:

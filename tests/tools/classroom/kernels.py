@@ -1,15 +1,17 @@
 """Learners' code, run cell by cell in a kernel of its own, with limits on time and memory.
 
 The limits keep an accident (an endless loop, a list of ten gigabytes, a kernel that dies) from touching anybody else's
-grade. They are no sandbox: the code may read and write what the grader may, and use the network. The README says how to
-run all of it in a container.
+grade, and each kernel has a copy of the course's folder: what a cell deletes there is a copy. This is no sandbox:
+the code may read and write what the grader may, and use the network. CONTRIBUTING says how to run it in a container.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -67,11 +69,13 @@ class _LimitedManager(AsyncKernelManager):
 
 
 def run_cells(sources: list[str], folder: Path, limits: Limits, prepare: str = "pass") -> Outcome:
-    """Run the cells in order in one fresh kernel; an error in one does not keep the next from running.
+    """Run the cells in order in one fresh kernel, in a copy of `folder`; an error in one does not stop the next.
 
     `prepare` is code of ours that runs before them, however long it takes.
     """
-    return asyncio.run(_run(sources, folder, limits, prepare))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room:
+        copy = shutil.copytree(folder, Path(room) / folder.name, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+        return asyncio.run(_run(sources, copy, limits, prepare))
 
 
 @asynccontextmanager
