@@ -108,6 +108,13 @@ def switch(name: str, value: object) -> bool:
     return value
 
 
+def function(name: str, value: Any) -> Any:
+    """`value` if it can be called. Raises `LessonError` for anything else."""
+    if not callable(value):
+        raise LessonError(f"{name} must be a function; you gave {shown(value)}.")
+    return value
+
+
 def one_of(name: str, value: object, choices: Iterable[str]) -> str:
     """`value` if it is among `choices`. Raises `LessonError` with the nearest choice for anything else."""
     choices = tuple(choices)

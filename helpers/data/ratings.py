@@ -61,8 +61,14 @@ class Ratings:
 
         `index` picks rows of `table` by position (all without it); without a `device` they stay on the CPU.
         """
-        rows = self.table if index is None else self.table.iloc[index]
         device = on_cpu_unless(device)
+        try:
+            rows = self.table if index is None else self.table.iloc[index]
+        except (TypeError, ValueError, IndexError) as error:
+            last = len(self.table) - 1
+            raise LessonError(
+                f"index picks ratings by their places, 0 to {last:,}; you gave {shown(index)}."
+            ) from error
         inputs = torch.tensor(rows[["user", "movie"]].to_numpy(), dtype=torch.int64, device=device)
         return Samples(inputs, torch.tensor(rows["rating"].to_numpy(), dtype=torch.float32, device=device))
 

@@ -70,7 +70,7 @@ def log_slider(
     low: float, high: float, value: float, tip: str = "", *, unit: str = "", label: str | None = None
 ) -> Control:
     """A slider with even steps in the logarithm (0.001, 0.0015, 0.002, 0.003, 0.005, 0.007, 0.01, …)."""
-    _checked(positive_number, low, high, value)
+    low, high, value = _checked(positive_number, low, high, value)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     stops = [float(f"{stop}e{decade}") for decade in decades for stop in LOG_STOPS]
     return _slider([*stops, low, high, value], low, high, value, tip, unit, label)
@@ -91,7 +91,7 @@ def float_slider(
     label: str | None = None,
 ) -> Control:  # fmt: skip
     """A slider over the numbers low, low + step, … up to `high`; a hundred steps unless `step` says otherwise."""
-    _checked(finite_number, low, high, value)
+    low, high, value = _checked(finite_number, low, high, value)
     _check_ends(low, high)
     step = positive_number("step", (high - low) / 100 if step is None else step)
     stops = [float(low), *_stops(low, high, step), float(high), float(value)]
@@ -139,7 +139,8 @@ def write_number(value: float) -> str:
 
 
 def _checked(check: Callable[[str, Any], Any], low: Any, high: Any, value: Any) -> list[Any]:
-    return [check(name, number) for name, number in (("low", low), ("high", high), ("value", value))]
+    checked = (check(name, number) for name, number in (("low", low), ("high", high), ("value", value)))
+    return [number if isinstance(number, int | float) else float(number) for number in checked]
 
 
 def _check_ends(low: float, high: float) -> None:

@@ -34,7 +34,7 @@ class Experiment:
         self._rows: dict[str, dict[str, Any]] = {}  # name -> its newest run
         self._waiting: list[str] = []  # of "run all of these"
         self._table = make_words("details")
-        self._widgets: list[ipywidgets.Widget] = []
+        self._widgets: list[ipywidgets.Widget] = [self._table]
         retire_former(self)
 
     def press(self, name: str) -> None:

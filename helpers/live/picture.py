@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from helpers.checks import LessonError, positive_number, shown
+from helpers.checks import LessonError, function, positive_number, shown
 from helpers.live.controls import Control, write_number
 from helpers.live.part import Live
 from helpers.live.saved_picture import POINTS_PER_INCH, SHARPNESS, encode, release
@@ -22,6 +22,7 @@ class LivePicture(Live):
     """A picture that is drawn again whenever a control is moved; made by `live_picture`."""
 
     def __init__(self, draw: Callable[..., Any], controls: Mapping[str, Control], width: float, height: float) -> None:
+        function("draw", draw)
         wide, high = self._figsize = positive_number("width", width), positive_number("height", height)
         self._size = round(wide * POINTS_PER_INCH), round(high * POINTS_PER_INCH)
         self._picture = Picture(size=self._size)

@@ -7,6 +7,7 @@ from numbers import Real
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 
 from helpers.checks import LessonError, shown
@@ -56,6 +57,8 @@ def _progress(run: Iterable[Any]) -> Generator[Progress]:
 
 
 def _loss(value: Any) -> torch.Tensor:
+    if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "fiu":
+        value = value.item()
     if isinstance(value, torch.Tensor) and value.numel() == 1 and not value.is_complex():
         return value.reshape(()).double()
     if isinstance(value, Real) and not isinstance(value, bool):

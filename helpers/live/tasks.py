@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from helpers.checks import LessonError, one_of
+from helpers.checks import LessonError, one_of, positive_int
 from helpers.data import Ratings, Samples, files_stamp, load_diabetes, load_ratings, shuffled_parts, split
 from helpers.training import OPTIMIZERS
+from helpers.training.sample_checks import check_model
 
 BYTES = 4  # of a float32
 TEST_SEED = 42  # of the split that holds a test part back: the same for every run
@@ -19,13 +20,14 @@ MOST_RATINGS = 2_000_000  # that the page is handed as a file
 
 def num_parameters(model: torch.nn.Module) -> int:
     """How many numbers a model learns."""
+    check_model(model)
     return sum(weight.numel() for weight in model.parameters())
 
 
 def training_bytes(parameters: int, optimizer: str) -> int:
     """Bytes that training keeps for its weights: each one, its gradient, and what the optimiser remembers of it."""
     kept = OPTIMIZERS[one_of("optimizer", optimizer, OPTIMIZERS)].numbers_per_weight
-    return BYTES * parameters * (2 + kept)
+    return BYTES * positive_int("parameters", parameters) * (2 + kept)
 
 
 class Task(NamedTuple):

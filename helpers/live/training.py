@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, ClassVar, Self
 
-from helpers.checks import LessonError, one_of, switch
+from helpers.checks import LessonError, function, one_of, switch
 from helpers.live.chart import Chart
 from helpers.live.controls import Control, write_number
 from helpers.live.curve import Curve
@@ -64,7 +64,7 @@ class LiveTraining(Live):
                 raise LessonError(f"{name} names a control of the picture itself: give yours another name.")
         self.chart = Chart(x_axis=curves.x, log_scale=curves.log, x_axes=X_AXES)
         super().__init__(controls, self.chart, self.BUTTONS, beside=True)
-        self._make_run = begin
+        self._make_run = function("start", begin)
         self.curves = curves
         self._newest = curves.run
         self.actions: dict[str, Callable[[], None]] = {}  # of further buttons

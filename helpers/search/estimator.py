@@ -53,11 +53,13 @@ class RatingRegressor(RegressorMixin, BaseEstimator):
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         """Train from new weights on X (N, 2), y (N,). Raises `LessonError` for settings that no run can use."""
         config = Config(**{name: value for name, value in self.get_params().items() if name in CONFIG_NAMES})
+        for name in ("num_users", "num_movies", "patience"):
+            if getattr(self, name) is not None:
+                positive_int(name, getattr(self, name))
         X, y = validate_data(self, X, y, y_numeric=True)
         samples, held_back = Samples(self._inputs(X), torch.tensor(y, dtype=torch.float32)), None
         met = samples.inputs.max(dim=0).values  # of all: what is held back has its rows, too
         if self.patience is not None:
-            positive_int("patience", self.patience)
             samples, held_back = self._two_parts(samples)
         self.model_ = self._make_model(met, samples.targets.mean().item())
         if held_back is None or self.patience is None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import ParameterSampler
 
-from helpers.checks import LessonError, positive_int, seed_number, shown
+from helpers.checks import LessonError, finite_number, is_whole, positive_int, positive_number, seed_number, shown
 
 DIGITS = 4  # of a value that a search tries: more would only be harder to read
 NEAR = 0.1  # a value in the first or last tenth of its range lies at the edge
@@ -34,9 +34,9 @@ class Knob:
                 raise LessonError("choices() needs at least one value to choose from.")
             return
         ends = f"{self.scale}({shown(self.low)}, {shown(self.high)})"
-        if any(isinstance(end, bool) or not isinstance(end, int | float) for end in (self.low, self.high)):
-            raise LessonError(f"The ends of a range are two numbers; you gave {ends}.")
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+        for end in (self.low, self.high):
+            finite_number(f"Each end of {ends}", end)
+        if not self.low < self.high:
             raise LessonError(f"A range goes from a lower to a higher number; you gave {ends}.")
         if self.scale == "log" and self.low <= 0:
             raise LessonError(f"A logarithmic range starts above zero; you gave {ends}.")
@@ -44,7 +44,7 @@ class Knob:
     @property
     def whole(self) -> bool:
         """Whether its values are whole numbers: those of a range whose two ends are."""
-        return isinstance(self.low, int) and isinstance(self.high, int)
+        return is_whole(self.low) and is_whole(self.high)
 
     def at(self, place: float) -> Any:
         """The value at a place between 0 (the low end) and 1 (the high end) of the scale."""
@@ -125,6 +125,8 @@ class SearchSpace(dict[str, Knob]):
     """
 
     def __init__(self, knobs: Mapping[str, Knob] | None = None, /, **more: Knob) -> None:
+        if not isinstance(knobs, Mapping | None):
+            raise LessonError(f"A SearchSpace is made of settings by name, a=linear(0, 1); you gave {shown(knobs)}.")
         super().__init__({**(knobs or {}), **more})
         for name, knob in self.items():
             if not isinstance(knob, Knob):
@@ -140,7 +142,13 @@ class SearchSpace(dict[str, Knob]):
 
     def edges(self, settings: Mapping[str, Any]) -> dict[str, str]:
         """Which of these settings lie at an edge of their range, and at which end: "low" or "high"."""
-        places = {name: knob.place(settings[name]) for name, knob in self.items() if knob.scale != "choices"}
+        ranges = {name: knob for name, knob in self.items() if knob.scale != "choices"}
+        if not isinstance(settings, Mapping) or not all(name in settings for name in ranges):
+            raise LessonError(f"Give a value for each of {', '.join(ranges)}; you gave {shown(settings)}.")
+        places = {
+            name: knob.place((positive_number if knob.scale == "log" else finite_number)(name, settings[name]))
+            for name, knob in ranges.items()
+        }
         sides = {
             name: "low" if place <= NEAR else "high" for name, place in places.items() if not NEAR < place < 1 - NEAR
         }

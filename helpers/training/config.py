@@ -70,7 +70,7 @@ class Config:
 def iterations_per_epoch(num_samples: int, batch_size: int, drop_last: bool = False) -> int:
     """How many batches one epoch has: ceil(N / B), or floor(N / B) when the short last batch is dropped."""
     num_samples, batch_size = positive_int("num_samples", num_samples), positive_int("batch_size", batch_size)
-    return num_samples // batch_size if drop_last else math.ceil(num_samples / batch_size)
+    return num_samples // batch_size if switch("drop_last", drop_last) else math.ceil(num_samples / batch_size)
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

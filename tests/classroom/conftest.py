@@ -115,7 +115,7 @@ CLASS: dict[str, tuple[dict[str, str], Change | None, str]] = {
                        "1.4": "answer = [3, 2, 1]"}, None, "WWWW"),
     "Eva rounded down": (RIGHT | {"1.1": "answer = 97 * 10"}, None, "WRRR"),
     "Fei text": (RIGHT | {"1.1": "answer = '980'"}, None, "RRRR"),
-    "Gus half": ({"1.2": "answer = 'B'", "1.4": "answer = (1, 2, 3)"}, None, "URUR"),
+    "Gus half": ({"1.2": "answer = 'B'\n1 / 0  # a slip after the answer", "1.4": "answer = (1, 2, 3)"}, None, "URUR"),
     "Hal no return": (RIGHT | {"1.3": "def double(x):\n    2 * x"}, None, "RRWR"),
     "Ida own name": (RIGHT | {"1.3": "double = lambda x: x + x"}, None, "RRRR"),
     "Jan nonsense": ({number: "answer = double = object()" for number in CELLS}, None, "WWWW"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
+import ipywidgets
 import numpy as np
 import pandas as pd
 import pytest
@@ -302,6 +303,17 @@ def test_runs_are_finished_when_they_are_read(monkeypatch: pytest.MonkeyPatch) -
             part.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_an_experiment_shown_again_and_closed_leaves_no_widget(play: Playground) -> None:
+    before = len(ipywidgets.widgets.widget._instances)
+    trial = experiment(play, {"two": {"embedding_dim": 2}})
+    trial.widget()
+    shown_once = len(ipywidgets.widgets.widget._instances)
+    trial.widget()
+    assert len(ipywidgets.widgets.widget._instances) == shown_once > before
+    trial.close()
+    assert len(ipywidgets.widgets.widget._instances) == before
 
 
 def test_the_staircase_is_what_the_page_says_it_is() -> None:

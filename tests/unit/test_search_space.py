@@ -102,9 +102,9 @@ def test_grids_draws_and_edges_of_a_space() -> None:
     [
         (lambda: linear(2, 1), "from a lower to a higher number; you gave linear(2, 1)"),
         (lambda: log(0, 1), "starts above zero; you gave log(0, 1)"),
-        (lambda: linear(0, math.inf), "from a lower to a higher"),
-        (lambda: linear("0", 1), "two numbers; you gave linear('0', 1)"),
-        (lambda: linear(False, 1), "two numbers"),
+        (lambda: linear(0, math.inf), "Each end of linear(0, inf) must be a number"),
+        (lambda: linear("0", 1), "Each end of linear('0', 1) must be a number, such as 0.5; you gave '0'"),
+        (lambda: linear(False, 1), "must be a number"),
         (choices, "at least one value"),
         (lambda: SearchSpace(learning_rate=[0.1, 0.2]), "learning_rate must be linear(low, high), log(low, high)"),
         (lambda: linear(0, 1).steps(0), "number must be"),

@@ -189,7 +189,7 @@ def _errors(
     for number, answer in answers.items():
         if answer.place in left_out:
             errors[number] = f"Your code was stopped: {problem.partition('(')[2].rstrip(')')}."
-        elif number in said or answer.place in in_cell:
+        elif number in said:  # an answer that stood before its cell failed is an answer
             errors[number] = f"Your code stopped with {in_cell.get(answer.place) or said[number]}."
     return errors
 
