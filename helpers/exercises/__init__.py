@@ -34,7 +34,7 @@ def check(name: str, answer: object = None) -> Reply:
     """
     judge = find(name)
     if answer is None or answer is ...:
-        return Reply(None, f"Exercise {name} waits for your answer: replace None above and run the cell again.")
+        return Reply(None, f"Exercise {name} is waiting for your answer: replace None above and run the cell again.")
     try:
         reply = judge(answer)
     except KeyboardInterrupt:
@@ -67,7 +67,7 @@ def how_far(notebook: int) -> Reply:
         advice = f"Next: {groups['tried'][0]}, with its hint."
     else:
         advice = f"Next: {groups['open'][0]}."
-    return Reply(done or None, f"Of {len(names)} exercises {', '.join(parts)}. {advice}")
+    return Reply(done or None, f"Of {len(names)} exercises: {', '.join(parts)}. {advice}")
 
 
 def find(name: str) -> Judge:

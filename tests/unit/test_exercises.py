@@ -295,7 +295,7 @@ def fresh(monkeypatch):
 
 
 def test_how_far_tells_solved_tried_and_open(fresh):
-    assert how_far(5) == Reply(None, "Of 7 exercises 7 open (5.1, 5.2, 5.3, 5.4, 5.5, 5.6, 5.7). Next: 5.1.")
+    assert how_far(5) == Reply(None, "Of 7 exercises: 7 open (5.1, 5.2, 5.3, 5.4, 5.5, 5.6, 5.7). Next: 5.1.")
     check("5.1")
     check("5.6", 4)
     check("5.6", 3)  # solved is solved
@@ -303,7 +303,7 @@ def test_how_far_tells_solved_tried_and_open(fresh):
     check("1.1", 32)
     assert how_far(5) == Reply(
         None,
-        "Of 7 exercises 1 solved (5.6), 1 tried (5.4), 5 open (5.1, 5.2, 5.3, 5.5, 5.7). Next: 5.4, with its hint.",
+        "Of 7 exercises: 1 solved (5.6), 1 tried (5.4), 5 open (5.1, 5.2, 5.3, 5.5, 5.7). Next: 5.4, with its hint.",
     )
     assert "1 solved (1.1)" in how_far(np.int64(1)).text
 
