@@ -92,8 +92,8 @@ def load(source: str | os.PathLike, cache: str | os.PathLike | None = None, mirr
     elif not os.path.exists(path):
         names = ("embedded", *SETS)
         raise LessonError(
-            f"There are no ratings called {shown(os.fspath(source))}{did_you_mean(source, names)}; there are "
-            f"{', '.join(names)}, and any folder of your own by its path."
+            f"There are no ratings called {shown(os.fspath(source))}{did_you_mean(os.fspath(source), names)}; "
+            f"there are {', '.join(names)}, and any folder of your own by its path."
         )
     with ExitStack() as stack:
         try:

@@ -235,7 +235,7 @@ def test_a_run_grows_at_its_own_pace_and_can_be_skipped(open_page) -> None:
     page.wait_for_function("() => document.querySelector('[data-live] canvas')?.dataset.frames > 3")
     assert "Recorded runs" in part.inner_text()
     part.get_by_role("slider", name="batch size").focus()
-    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
     page.wait_for_function("() => Object.keys(stores).length === 1")
     frames = "() => Number(document.querySelector('[data-live] canvas').dataset.frames)"
     part.get_by_role("button", name="Start").click()

@@ -83,12 +83,13 @@ def around(start: Positions, choices: Sequence[Sequence[int]]) -> Iterator[Posit
 
 
 def beside(start: Positions, choices: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Of every control the position next to its first one, and an end."""
-    others = ([place for place in kept if place != at] for at, kept in zip(start, choices, strict=True))
-    return [
-        [min(kept, key=lambda place: (abs(place - at), -place)), kept[-1]]
-        for at, kept in zip(start, others, strict=True)
-    ]
+    """Of every control the position next to its first one, and an end: the other end where that is next to it."""
+    picked = []
+    for at, choice in zip(start, choices, strict=True):
+        others = [place for place in choice if place != at]
+        near = min(others, key=lambda place: (abs(place - at), -place))
+        picked.append([near, others[0] if near == others[-1] else others[-1]])
+    return picked
 
 
 def replaced(controls: Mapping[str, Control], start: Positions, values: Mapping[str, Any]) -> Positions:
