@@ -3,7 +3,8 @@
 Why not uPlot, the small library for such pictures? It wants all series of a chart to share one list of x, and here
 every earlier run has its own: each frame would have to join them all. Names at the ends of lines, dots of one-epoch
 runs, the read-out by keys and the theme's colours would be hooks into it, as long as drawing them, and 50 kB of
-minified code that nobody here can review would come with it.
+minified code that nobody here can review would come with it. Time does not decide: a frame of a whole default run over
+five earlier ones takes this file 1.6 ms, and uPlot 1.1 without any of those hooks (headless Chromium, medians of 300).
 """
 
 from __future__ import annotations

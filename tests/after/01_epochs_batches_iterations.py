@@ -81,13 +81,15 @@ assert regressor._optimizer.t == 10_000
 assert regressor.t_ == 5_000 * 353
 assert (train_loss[1_000:] < train_loss[:-1_000]).all()  # it goes on falling
 
-# %% the same run made by scikit-learn's fit alone agrees with partial_fit epoch by epoch
+# %% scikit-learn's fit makes as many updates as partial_fit and begins like it, but deals new orders
 again = MLPRegressor(hidden_layer_sizes=(128,), random_state=42, max_iter=25, tol=0, n_iter_no_change=10_000)
 again.fit(inputs, targets)
 fresh = MLPRegressor(hidden_layer_sizes=(128,), random_state=42)
 for _ in range(25):
     fresh.partial_fit(inputs, targets)
 assert again._optimizer.t == fresh._optimizer.t == 50 and again.n_iter_ == 25
+assert math.isclose(again.loss_curve_[0], fresh.loss_curve_[0])
+assert not np.allclose(again.loss_curve_[1:], fresh.loss_curve_[1:])
 
 
 # %% the same deck: every later call deals one order, and a generator deals new ones from the same first weights
