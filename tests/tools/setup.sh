@@ -81,7 +81,7 @@ follow() {
     done
 }
 
-# pip's words go to .venv/pip.log. Packages compile when they are first imported: most of them never are.
+# pip's words go to .venv/pip.log. Of its packages most files are never imported: those that are, compile_imports compiles.
 pip_install() {
     : >.venv/pip.log
     follower=""
@@ -90,6 +90,21 @@ pip_install() {
     .venv/bin/python -m pip install --disable-pip-version-check --no-compile "$@" >.venv/pip.log 2>&1 || status=$?
     if [ -n "$follower" ]; then kill "$follower"; printf '\r\033[K'; fi
     [ "$status" = 0 ] || failed
+}
+
+# Where PYTHONDONTWRITEBYTECODE is set, as in many containers, every kernel would otherwise compile them again: 7 s each.
+compile_imports() {
+    PYTHONDONTWRITEBYTECODE="" .venv/bin/python - >/dev/null 2>&1 <<'IMPORTS' || true
+from contextlib import suppress
+from importlib import import_module
+
+for name in (
+    "jupyterlab.labapp", "ipykernel.kernelapp", "helpers.live", "helpers.search", "helpers.recommender", "distributed",
+    "nbconvert.exporters", "nbclient", "pytest", "nbval.plugin", "xdist.plugin", "hypothesis", "playwright.sync_api",
+):
+    with suppress(Exception):
+        import_module(name)
+IMPORTS
 }
 
 failed() {
@@ -120,6 +135,7 @@ install() {
     pip_install -r requirements.txt
     lacks=$(.venv/bin/python tests/tools/pins.py) || [ -z "$lacks" ] ||
         stop "pip reported no error, but .venv still lacks $(echo "$lacks" | head -n 1): see whether pip's settings (pip config list) install elsewhere."
+    compile_imports
 }
 
 if ready; then exit 0; fi

@@ -3,6 +3,7 @@
 import functools
 import http.client
 import http.server
+import importlib.util
 import json
 import os
 import re
@@ -475,3 +476,9 @@ def wait_for_address(log: Path, server: subprocess.Popen) -> str:
         assert server.poll() is None, log.read_text()
         time.sleep(0.1)
     raise TimeoutError(log.read_text())
+
+
+@pytest.mark.parametrize("name", ["torch.nn.modules.linear", "matplotlib.figure", "ipykernel.kernelapp"])
+def test_what_a_notebook_imports_was_compiled_by_the_set_up(name):
+    source = importlib.util.find_spec(name).origin
+    assert Path(importlib.util.cache_from_source(source)).exists()
