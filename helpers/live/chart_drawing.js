@@ -150,8 +150,8 @@ class Drawing {
       const [run, , colour] = named[number], front = run === (this.chosen ? this.earlier[this.chosen - 1] : this.run);
       const above = heights[number] < this.top;
       const x = this.left + this.width + 8, from = Math.min(this.across(run, end[0]), x - 8);
-      const near = x - 8 - from < 24;
-      if (!near && !above) {  // it ended early: a faint line leads from there to its name
+      const beside = x - 8 - from < 24 && Math.abs(places[number] - heights[number]) < 7;
+      if (!beside && !above) {  // a faint line leads from the run's end to its name
         this.pen(colour, 1, [1, 3], 0.6);
         trace(context, [[from, heights[number]], [x - 3, places[number]]]);
       }

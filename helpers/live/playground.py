@@ -45,9 +45,9 @@ NOTHING_TO_EMBED = "no part in this: patients are measured, not looked up"
 LABELS = {
     "run": "run",
     **{name: control.label or name.replace("_", " ") for name, control in CONTROLS.items()},
-    "best_loss": "best loss",
+    "best_loss": "best RMSE",
     "best_epoch": "best epoch",
-    "last_loss": "loss at the end",
+    "last_loss": "RMSE at the end",
     "updates": "updates",
     "parameters": "parameters",
     "memory": "memory (MB)",

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoLocator, FuncFormatter, MaxNLocator, NullLocator
-from PIL import Image
+from PIL import Image, ImageChops
 
 from helpers.live.controls import write_number
 from helpers.live.curve import Curve, thin
@@ -20,6 +20,7 @@ SHARPNESS = 2  # device pixels per CSS pixel: crisp on a high-density screen
 POINTS_PER_INCH = 100
 EPOCH_MARKERS = 40  # runs with more epochs than this are drawn without a dot for each
 EARLIER = "#767676"
+MOST_OFF = 48  # of 255, in any channel of any pixel of a picture with few colours
 LINE_HEIGHT = 0.06  # of a name at the end of a line, as a share of the axes' height
 
 
@@ -101,7 +102,10 @@ def _label(axes, named: list[tuple[Curve, str, str]], curves: Curves) -> None:
     for place, (across, height, loss, name, colour) in zip(free, wanted, strict=True):
         shown = name if height <= 1 else f"{name}: {write_number(float(f'{loss:.3g}'))} ↑"
         axes.annotate(shown, (1.02, place), xycoords="axes fraction", fontsize=8, color=colour, va="center")
-        if across < 0.95 and height <= 1:  # it ended early: a faint line leads from there to its name
+        moved = abs(place - height) > LINE_HEIGHT / 2
+        if (
+            across < 0.95 or moved
+        ) and height <= 1:  # a faint line leads from a run's end to a name that is not beside it
             axes.plot([across, 1.015], [height, place], ":", transform=axes.transAxes, color=colour, linewidth=0.8,
                       clip_on=False)  # fmt: skip
 
@@ -120,7 +124,12 @@ def encode(canvas: FigureCanvasAgg, colours: int | None = 128, compression: int 
     size = canvas.get_width_height(physical=True)
     image = Image.frombytes("RGB", size, canvas.buffer_rgba(), "raw", "RGBX", 0, 1)
     if colours is not None:
-        image = image.quantize(colours, dither=Image.Dither.NONE)
+        few = image.quantize(colours, dither=Image.Dither.NONE)
+        worst = np.asarray(ImageChops.difference(image, few.convert("RGB"))).max()
+        # Where shades of noise have taken the whole palette, a palette that covers all colours, the rare ones too.
+        image = (
+            few if worst < MOST_OFF else image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        )
     buffer = io.BytesIO()
     image.save(buffer, "png", compress_level=compression)
     return buffer.getvalue()

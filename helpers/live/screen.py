@@ -13,6 +13,7 @@ from helpers.plots import X_AXES
 FRAME = 0.03  # seconds between two frames, at least
 DRAWING = 0.2  # share of the time that goes into frames, as a rule at most
 WORDS = 0.12  # seconds between two lines of progress, at least: every message costs the page time
+FIRST_WORDS = 0.02  # seconds after the start of a run: its first frame comes before any words
 LONGEST_WAIT = 0.2  # seconds; a frame that takes longer must not be the last for a while
 
 
@@ -25,8 +26,8 @@ class Screen:
 
     def begin(self) -> None:
         """A run begins."""
-        self._words_due = 0.0
-        self._view.progress_text = "starting"  # every message takes time: the rest follows the first frame
+        self._words_due = FIRST_WORDS
+        self._view.progress_text = "starting"
 
     def frame(self, curves: Curves, outcome: str, elapsed: float) -> float:
         """Send a frame, and all that is to say where the run has ended; returns when the next one is due."""

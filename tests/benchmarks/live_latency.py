@@ -74,6 +74,23 @@ def plain():
     return time.perf_counter() - began
 print(json.dumps([plain() for _ in range(5)]))
 """
+# The same press, answered by a part that trains nothing and draws nothing: what JupyterLab itself takes.
+ECHO = """
+import anywidget, traitlets
+
+class Echo(anywidget.AnyWidget):
+    _esm = '''export default { render({ model, el }) {
+      const canvas = document.createElement("canvas");
+      el.append(canvas);
+      model.on("change:frames", () => { canvas.dataset.frames = model.get("frames"); });
+    } }'''
+    frames = traitlets.Int().tag(sync=True)
+
+slider = ipywidgets.SelectionSlider(options=[(str(n), n) for n in range(100)], value=50, description="echo")
+echo = Echo()
+slider.observe(lambda change: setattr(echo, "frames", echo.frames + 1), "value")
+ipywidgets.VBox([slider, echo])
+"""
 NOTES = "print(json.dumps([notes, arrivals]))"
 SIZE = """
 gc.collect()
@@ -97,6 +114,16 @@ LATENCY = """root => {
     pressed = null;
     requestAnimationFrame(() => latencies.push(performance.now() - since));
   }).observe(picture, { attributes: true, attributeFilter: ['data-frames'] });
+}"""
+
+ECHOED = """root => {
+  const latencies = root.latencies = [];
+  let pressed = null;
+  root.addEventListener('keydown', () => { pressed = performance.now(); }, true);
+  new MutationObserver(() => {
+    const since = pressed;
+    requestAnimationFrame(() => latencies.push(performance.now() - since));
+  }).observe(root.querySelector('canvas'), { attributes: true, attributeFilter: ['data-frames'] });
 }"""
 
 # Presses Start and waits for the end of the run without looking in between, which would cost the page time.
@@ -150,6 +177,19 @@ class Bench:
         self.live.button("Reset").click()
         self.live.wait_until_done()
         return latencies
+
+    def echoes(self) -> list[float]:
+        """Milliseconds from key press to an answer that cost the kernel nothing."""
+        self.notebook.run(5)
+        root = self.notebook.cell(5).locator(".jp-OutputArea-output").first
+        root.locator("canvas").wait_for(state="attached")
+        root.locator(".noUi-handle").focus()
+        root.evaluate(ECHOED)
+        for press in range(PRESSES):
+            self.page.wait_for_timeout(300)
+            self.page.keyboard.press("ArrowRight" if press % 2 else "ArrowLeft")
+        self.page.wait_for_timeout(500)
+        return root.evaluate("root => root.latencies")
 
     def frames_per_second(self) -> float:
         """Distinct frames a second over a few seconds of one run."""
@@ -259,7 +299,7 @@ def notebook_in_browser(path: Path | None) -> Iterator[Notebook]:
         try:
             page = browser.new_page(viewport={"width": 1280, "height": 1000}, device_scale_factor=2)
             if path is None:
-                path = lab.notebook("bench.ipynb", IMPORTS, LIVE, PLAIN, NOTES, SIZE)
+                path = lab.notebook("bench.ipynb", IMPORTS, LIVE, PLAIN, NOTES, SIZE, ECHO)
             else:
                 shutil.copy(path, served)
             page.goto(f"{lab.url}/lab/tree/{path.name}?token={lab.token}&reset", wait_until="domcontentloaded")
@@ -279,6 +319,9 @@ def rows() -> Iterator[Row]:
         yield from key_presses(Bench(notebook, cells_of_the_playground()))
     with notebook_in_browser(None) as notebook:
         bench = Bench(notebook)
+        echoes = bench.echoes()
+        yield Row("key press to the answer of a part that does nothing: ms", statistics.median(echoes),
+                  details=f"{len(echoes)} presses, {min(echoes):.0f} to {max(echoes):.0f} ms")  # fmt: skip
         plain, with_picture = bench.whole_runs()
         yield Row("default run, 100,000 ratings × 10 epochs, one core: s", plain, at_most=1.5)
         yield Row("the same with the live picture, times", with_picture / plain, at_most=1.15)

@@ -234,3 +234,14 @@ def test_losses_that_are_no_number_leave_gaps() -> None:
     curve._rows[50, 3], curve._rows[51, 3] = np.nan, np.inf
     assert np.isfinite(curves.y_limits(False)).all() and saved_picture(curves)
     assert torch.isnan(torch.tensor(sent(curves, "points", 4)[50, 3]))
+
+
+def test_noise_does_not_take_the_colours_of_what_matters() -> None:
+    curves, noise = Curves(), np.random.default_rng(0).lognormal(0, 0.6, 3_000)
+    for update, loss in enumerate(noise, 1):
+        ended = {"train_loss": 1.1, "validation_loss": 1.0} if update % 1_500 == 0 else {}
+        curves.run.add(made_up_progress(update, loss, num_updates=3_000, num_epochs=2, **ended))
+    curves.run.read()
+    curves.fit()
+    image = pixels(curves)
+    assert all(near(image, colour) > 20 for colour in (TRAIN, VALIDATION, BEST))

@@ -77,7 +77,7 @@ def test_the_table_marks_the_best_on_each_data(play: Playground) -> None:
     assert list(play.runs["best"]) == [False, True, True]
     table = play.widget.details
     assert table.count("★ ") == 2 + 1  # two rows and the caption
-    assert "best loss" in table and "seconds" in table
+    assert "best RMSE" in table and "seconds" in table
     exported = pd.read_csv(io.StringIO(play.csv()))
     assert list(exported["run"]) == [1, 2, 3] and list(exported["best"]) == [False, True, True]
     assert set(CONTROLS) | {"best_loss", "best_epoch", "updates", "parameters", "memory", "seconds"} <= set(exported)
