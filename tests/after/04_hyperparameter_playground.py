@@ -53,7 +53,7 @@ assert learned.num_epochs_ == learned.history_["epoch"][learned.history_["valida
 
 # %% a schedule falls to zero, a warm-up rises to the full rate
 assert scheduled["linear"][1][0] == 0.01 and scheduled["linear"][1][-1] < 0.0001
-assert np.argmax(scheduled["warm-up, linear"][1]) == round(0.1 * 5 * iterations_per_epoch(N, 1024))
+assert np.argmax(scheduled["warm-up then linear"][1]) == round(0.1 * 5 * iterations_per_epoch(N, 1024))
 
 # %% the test part judged the candidate that validation chose, once
 assert chosen == pd.Series({name: run.last.validation_loss for name, run in runs.items()}).idxmin()
