@@ -287,7 +287,7 @@ def test_the_check_leaves_no_trace():
 
 def test_a_failed_prediction_leaves_the_model_in_its_mode():
     model = MLP(4).train()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(LessonError, match="cannot take these inputs"):
         predict(model, torch.zeros(2, 3))
     assert model.training
 
