@@ -25,7 +25,6 @@ from helpers.exercises.judges import (
 
 # A file of judges is all that a notebook needs to have exercises.
 NOTEBOOKS = tuple(sorted(int(path.stem[9:]) for path in Path(__file__).parent.glob("notebook_*.py")))
-QUOTES = "\"'"
 
 
 def check(name: str, answer: object = None) -> Reply:
@@ -74,7 +73,7 @@ def find(name: str) -> Judge:
     """The judge of one exercise."""
     known = exercises()
     if not isinstance(name, str) or name not in known:
-        raise LessonError(f"There is no exercise {shown(name)}{did_you_mean(shown(name).strip(QUOTES), known)}.")
+        raise LessonError(f"There is no exercise {shown(name)}{did_you_mean(name, known)}.")
     return known[name]
 
 

@@ -137,8 +137,8 @@ class Curve:
         usual = max(updates[0], np.percentile(means, 25))
         return float(levels.min()), float(min(levels.max(), usual * ROOM))
 
-    def for_page(self, metric: str) -> dict[str, Any]:
-        """What the page draws: points and epochs as 4-byte floats, a row for each.
+    def for_page(self, metric: str, batches: bool = True) -> dict[str, Any]:
+        """What the page draws: points (unless without `batches`) and epochs as 4-byte floats, a row for each.
 
         Never more than `MOST_POINTS` stretches, so a page that comes late, or is reloaded, gets the whole curve with
         its next message: some kilobytes, and nothing to put together.
@@ -147,7 +147,7 @@ class Curve:
         few = _some(len(epochs.rows))
         table = np.column_stack([epochs.train_losses, epochs.validation_losses])[few]
         table = np.column_stack([places[epochs.rows[few]], in_metric(table, metric)])
-        starts, losses = thin(in_metric(self.losses, metric))
+        starts, losses = thin(in_metric(self.losses if batches else self.losses[:0], metric))
         return {
             "points": np.column_stack([places[starts], losses]).astype("<f4").tobytes(),
             "epochs": table.astype("<f4").tobytes(),

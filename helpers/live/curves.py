@@ -107,9 +107,11 @@ class Curves:
 
     def earlier_for_page(self) -> list[dict[str, Any]]:
         """The earlier runs, each with its name."""
-        pages = ({**curve.for_page(self.metric), "label": curve.called(self.run)} for curve in self.earlier)
         # Once a run has epochs, these stand for it, and nobody draws its batches: hundreds of points for every run.
-        return [page | ({"points": b""} if page["epochs"] else {}) for page in pages]
+        return [
+            {**curve.for_page(self.metric, batches=not len(curve.epochs.rows)), "label": curve.called(self.run)}
+            for curve in self.earlier
+        ]
 
 
 def widen(low: float, high: float, log: bool, share: float = 0.06) -> tuple[float, float]:

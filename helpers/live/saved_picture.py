@@ -102,10 +102,9 @@ def _label(axes, named: list[tuple[Curve, str, str]], curves: Curves) -> None:
     for place, (across, height, loss, name, colour) in zip(free, wanted, strict=True):
         shown = name if height <= 1 else f"{name}: {write_number(float(f'{loss:.3g}'))} ↑"
         axes.annotate(shown, (1.02, place), xycoords="axes fraction", fontsize=8, color=colour, va="center")
-        moved = abs(place - height) > LINE_HEIGHT / 2
-        if (
-            across < 0.95 or moved
-        ) and height <= 1:  # a faint line leads from a run's end to a name that is not beside it
+        # A faint line leads from a run's end to a name that is not beside it.
+        beside = across >= 0.95 and abs(place - height) <= LINE_HEIGHT / 2
+        if not beside and height <= 1:
             axes.plot([across, 1.015], [height, place], ":", transform=axes.transAxes, color=colour, linewidth=0.8,
                       clip_on=False)  # fmt: skip
 
@@ -127,9 +126,9 @@ def encode(canvas: FigureCanvasAgg, colours: int | None = 128, compression: int 
         few = image.quantize(colours, dither=Image.Dither.NONE)
         worst = np.asarray(ImageChops.difference(image, few.convert("RGB"))).max()
         # Where shades of noise have taken the whole palette, a palette that covers all colours, the rare ones too.
-        image = (
-            few if worst < MOST_OFF else image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        )
+        if worst >= MOST_OFF:
+            few = image.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        image = few
     buffer = io.BytesIO()
     image.save(buffer, "png", compress_level=compression)
     return buffer.getvalue()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers.checks import LessonError
-from helpers.training.sample_checks import cannot_take, check_model, check_samples, in_mode
+from helpers.training.sample_checks import check_model, check_samples, in_mode, taking
 
 if TYPE_CHECKING:
     from helpers.data import Samples
@@ -26,13 +26,8 @@ def predict(model: nn.Module, inputs: Tensor) -> Tensor:
         raise LessonError(
             f"predict() takes inputs, a tensor of shape (N, features), and not a {type(inputs).__name__}."
         )
-    try:
-        with in_mode(model, training=False):
-            return torch.cat([model(rows) for rows in inputs.split(EVALUATION_ROWS)])
-    except LessonError:
-        raise
-    except Exception as error:  # whatever a learner's forward may raise
-        raise cannot_take("these inputs", tuple(inputs.shape), inputs, error) from error
+    with taking(inputs, "these inputs"), in_mode(model, training=False):
+        return torch.cat([model(rows) for rows in inputs.split(EVALUATION_ROWS)])
 
 
 def evaluate(model: nn.Module, samples: Samples) -> float:

@@ -149,21 +149,26 @@ def _reason(error: Exception) -> str:
 
 def _predictions(model: nn.Module, samples: Samples, rows: Tensor, what: str) -> Tensor:
     inputs = samples.inputs[rows]
-    try:
+    with taking(inputs, what, len(samples)):
         predictions = model(inputs)
-    except LessonError:
-        raise
-    except Exception as error:  # whatever a learner's forward may raise
-        raise cannot_take(what, (len(samples), *inputs.shape[1:]), inputs, error) from error
     if not isinstance(predictions, Tensor) or not predictions.is_floating_point():
         given = _dtype(predictions) if isinstance(predictions, Tensor) else f"a {_kind(predictions)}"
         raise LessonError(f"The model must predict a tensor of floats, but gives {given}.")
     return predictions
 
 
-def cannot_take(what: str, shape: tuple[int, ...], inputs: Tensor, error: Exception) -> LessonError:
-    """What a model's failure on inputs of this shape says, in one sentence."""
-    return LessonError(f"The model cannot take {what}, of shape {shape} and dtype {_dtype(inputs)}: {_reason(error)}.")
+@contextmanager
+def taking(inputs: Tensor, what: str, *num_rows: int) -> Iterator[None]:
+    """A block in which a model is given `inputs`, perhaps a part of `num_rows`: its failure becomes one sentence."""
+    try:
+        yield
+    except LessonError:
+        raise
+    except Exception as error:  # whatever a learner's forward may raise
+        shape = (*num_rows, *inputs.shape[len(num_rows) :])
+        raise LessonError(
+            f"The model cannot take {what}, of shape {shape} and dtype {_dtype(inputs)}: {_reason(error)}."
+        ) from error
 
 
 def _check_shape(predictions: Tensor, num_rows: int) -> None:

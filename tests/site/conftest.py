@@ -6,13 +6,12 @@ The variable EPOCH_SITE names one that is made already: before it is published, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import CHROMIUM_OPTIONS, find_chromium
+from tests.browser.conftest import browser  # noqa: F401 (a fixture)
 from tests.tools.site.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,23 +29,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, or a skipped test where there is none (never in CI)."""
-    chromium = find_chromium()
-    if chromium is None and os.environ.get("CI") != "true":
-        pytest.skip("no Chromium here: install one, or name it in CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
-        yield browser
-        browser.close()
-
-
 class Reader:
     """A page of the site, opened from its file with the network cut off; every word and request of it is kept."""
 
-    def __init__(self, browser: Browser, site: Path, name: str, **options) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}, **options})
+    def __init__(self, chromium: Browser, site: Path, name: str, **options) -> None:
+        self.context = chromium.new_context(**{"viewport": {"width": 1366, "height": 768}, **options})
         self.context.set_offline(True)
         self.page: Page = self.context.new_page()
         self.said: list[str] = []

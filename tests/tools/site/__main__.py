@@ -16,11 +16,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from helpers.live import chart
+from helpers.live.experiment import CAPTION as OF_AN_EXPERIMENT
+from helpers.live.experiment import SHOWN
+from helpers.live.playground import LABELS
+from helpers.live.table import CAPTION
 from tests.tools.kernel import course_environment
 from tests.tools.live_cells import SHOWS_CONTROLS
 from tests.tools.notebook_rules import load
@@ -29,8 +33,6 @@ from tests.tools.site.record import ROOT, WRITERS, Positions, finished, folder_f
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LONGEST_FIRST = ("04", "01", "02", "05", "03")
-LIVE = ROOT / "helpers" / "live"
-CHART = ("chart_tools.js", "chart_drawing.js", "chart.js")  # as `helpers/live/chart.py` puts them together
 SCRIPTS = ("strokes.js", "runs.js", "parts.js")
 ROW = re.compile(r"^\| (\d) \| \[(.+?)\]\(.+?\) \| (\d+) \| (.+) \|$", re.MULTILINE)
 FRONT = "01-live-batch-size"  # the live part of the front page
@@ -142,11 +144,6 @@ def parts_of(notebook: Path, into: Path) -> dict[str, dict[str, Any]]:
 
 def told(part: Recordings, cell: str, variable: str, all_parts: dict[str, Recordings]) -> dict[str, Any]:
     """What stands in the page for one part."""
-    from helpers.live.experiment import CAPTION as OF_AN_EXPERIMENT  # takes seconds, and only the builder needs it
-    from helpers.live.experiment import SHOWN
-    from helpers.live.playground import LABELS
-    from helpers.live.table import CAPTION
-
     whole, about = part, dict(part.about)
     if about["kind"] == "experiment":
         whole = all_parts[about["of"]]
@@ -223,17 +220,17 @@ def build(folder: Path, into: Path, github: str) -> None:
 
 def write_assets(folder: Path) -> None:
     """The style sheet, and the scripts: those of JupyterLab's chart, and the player around them."""
-    chart = "".join(beside(LIVE, CHART)).replace("export default { render };", "return { render };")
-    scripts = f"const Chart = (() => {{\n{chart}\n}})();\n" + "".join(beside(HERE / "assets", SCRIPTS))
-    styles = "".join([*beside(LIVE, ("view.css",)), *beside(HERE / "assets", ("site.css",))])
+    player = chart.SCRIPT.replace("export default { render };", "return { render };")
+    scripts = f"const Chart = (() => {{\n{player}\n}})();\n" + "".join(map(asset, SCRIPTS))
+    styles = chart.beside("view.css") + asset("site.css")
     shutil.copy(HERE / "assets" / "page.js", folder)
     for name, text in (("live.js", scripts), ("site.css", styles)):
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def beside(folder: Path, names: Iterable[str]) -> list[str]:
-    """The texts of files."""
-    return [(folder / name).read_text(encoding="utf-8") for name in names]
+def asset(name: str) -> str:
+    """The text of a file of the site's own."""
+    return (HERE / "assets" / name).read_text(encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> int:
