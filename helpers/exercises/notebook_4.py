@@ -164,7 +164,7 @@ EXERCISES: dict[str, Judge] = {
         "c",
         {
             "a": "Look at the runs with 100 ratings again: they differ by as much among themselves.",
-            "b": "A fifth more ratings to train on does help a little, but 100 ratings cannot show it.",
+            "b": "A quarter more ratings to train on may help a little, but 100 ratings cannot show it.",
             "d": "Overfitting is a gap between training and validation loss, and neither was compared here.",
         },
         right="A score has an error, and on 100 ratings it is as large as everything that settings can do.",

@@ -565,7 +565,7 @@ def yearly_slopes(ratings: Ratings) -> np.ndarray:
     "Year by year, users give fewer stars: the median user's slope is below zero.",
     "stars a year",
     BOTH,
-    instead="Here it was planted. The real users drift, too, some up and some down: half of the slopes are positive.",
+    instead="Here it was planted. Of the real users' slopes half are positive, as they would be by chance.",
 )
 def users_grow_stricter(seed: int, ratings: Ratings) -> tuple[bool, float]:
     """Over users drawn with replacement: the ratings themselves do not change with a seed."""

@@ -30,7 +30,8 @@ def _words(notebook: nbformat.NotebookNode, cell_id: str) -> str:
 
 AGAIN = """
 import json
-print(json.dumps({"ladder": list(board["RMSE"]), "like": {title: list(films_like(
+paired = [[gain.mean(), gain.std(ddof=1)] for gain in gains.values()]
+print(json.dumps({"ladder": list(board["RMSE"]), "paired": paired, "like": {title: list(films_like(
     int(np.flatnonzero(ratings.movies["title"] == title)[0])).index) for title in like_frozen}}))
 """
 
@@ -58,6 +59,8 @@ def test_the_recommender_runs_on_movielens_by_one_changed_line(movielens: Path) 
     again = json.loads(_words(ran, "again"))
     frozen = {cell.id: cell.source for cell in notebook.cells}
     assert again["ladder"] == pytest.approx(_value(frozen["scoreboard"], "frozen"), abs=0.0015)
+    for found, shown in zip(again["paired"], _value(frozen["paired-differences"], "frozen_gains"), strict=True):
+        assert found == pytest.approx(shown, abs=0.0015)
     for title, films in _value(frozen["similar-frozen"], "like_frozen").items():
         assert len(set(films) & set(again["like"][title])) >= 4, (title, again["like"][title])
 
