@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (makes the next import possible)
-from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV, _search
 from sklearn.model_selection._search import BaseSearchCV
 
 from helpers.checks import LessonError, positive_int
@@ -54,15 +55,16 @@ class _AFewAtATime(BaseSearchCV):
         def a_few_at_a_time(candidates, cv=None, more_results=None, callback_ctx=None) -> dict:
             candidates, results, extra = list(candidates), {}, None
             size = _how_many(self.n_jobs, self.n_splits_)
-            for start in range(0, len(candidates), size):
-                few = slice(start, start + size)
-                if more_results:  # successive halving's own columns: the round, and what each fit may use
-                    extra = {name: values[few] for name, values in more_results.items()}
-                # Without callback_ctx: scikit-learn numbers its tasks anew in every call, and they would clash.
-                results = evaluate_candidates(candidates[few], cv, more_results=extra)
-                self.num_fits_ = len(results["params"]) * self.n_splits_
-                done = min(start + size, len(candidates))
-                line.write(where(results, done, len(candidates), self.scoring, self.refit))
+            with _failures_looked_at_together():
+                for start in range(0, len(candidates), size):
+                    few = slice(start, start + size)
+                    if more_results:  # successive halving's own columns: the round, and what each fit may use
+                        extra = {name: values[few] for name, values in more_results.items()}
+                    # Without callback_ctx: scikit-learn numbers its tasks anew in every call, and they would clash.
+                    results = evaluate_candidates(candidates[few], cv, more_results=extra)
+                    self.num_fits_ = len(results["params"]) * self.n_splits_
+                    done = min(start + size, len(candidates))
+                    line.write(where(results, done, len(candidates), self.scoring, self.refit))
             return results
 
         try:
@@ -74,6 +76,25 @@ class _AFewAtATime(BaseSearchCV):
             line.write(f"Interrupted: the {self.num_fits_} finished fits are kept.")
         finally:
             line.close()
+
+
+@contextmanager
+def _failures_looked_at_together() -> Iterator[None]:
+    """One warning at the end, and an error only if no setting at all could be trained.
+
+    scikit-learn looks at all that it was handed at once: with a few at a time, one bad setting would end the search.
+    """
+    look, seen = _search._warn_or_raise_about_fit_failures, []
+
+    def keep(fits: list, error_score: object) -> None:
+        seen.append((fits, error_score))
+
+    _search._warn_or_raise_about_fit_failures = keep
+    try:
+        yield
+    finally:
+        _search._warn_or_raise_about_fit_failures = look
+    look([fit for fits, _ in seen for fit in fits], seen[-1][1])
 
 
 class GridSearch(_AFewAtATime, GridSearchCV):

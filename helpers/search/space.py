@@ -74,7 +74,10 @@ class Knob:
         return list(dict.fromkeys(self.at(float(place)) for place in places))
 
     def rvs(self, size: int | None = None, random_state: np.random.RandomState | int | None = None) -> Any:
-        """A value drawn at random, every part of the scale as likely: what scikit-learn asks of a distribution."""
+        """A value drawn at random, every part of the scale as likely: what scikit-learn asks of a distribution.
+
+        Whole numbers are rounded values, so the two at the ends of a range are half as likely as the others.
+        """
         random = (
             np.random.RandomState(random_state)
             if random_state is None or isinstance(random_state, int)

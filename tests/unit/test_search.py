@@ -289,6 +289,20 @@ def test_a_grid_may_be_an_array(ratings) -> None:
     assert search.best_params_["batch_size"] in (64, 128) and np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
+@pytest.mark.fault("a warning: a setting that cannot be trained scores nan, and the others are compared")
+@pytest.mark.parametrize("bad_at", [0, 1, 2])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning", "ignore:One or more of the test scores")
+def test_one_setting_that_cannot_be_trained_does_not_end_a_search(ratings, bad_at: int) -> None:
+    rates = [0.01, 0.02]
+    rates.insert(bad_at, -1.0)
+    search = GridSearch(small(), {"learning_rate": rates}, cv=2, scoring=RMSE).fit(*ratings)
+    alone = GridSearchCV(small(), {"learning_rate": rates}, cv=2, scoring=RMSE).fit(*ratings)
+    np.testing.assert_array_equal(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
+    assert np.isnan(search.cv_results_["mean_test_score"][bad_at]) and search.best_params_ == alone.best_params_
+    with pytest.raises(ValueError, match="All the 4 fits failed"):
+        GridSearch(small(), {"learning_rate": [-1.0, -2.0]}, cv=2, scoring=RMSE).fit(*ratings)
+
+
 def test_rows_too_large_for_any_table_are_refused(ratings) -> None:
     X, y = ratings
     with pytest.raises(LessonError, match="row numbers"):
