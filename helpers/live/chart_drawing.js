@@ -110,10 +110,7 @@ class Drawing {
   drawRun() {
     const { context, run } = this, radius = run.epochs.length === 1 ? 4.5 : 2.6;
     const few = run.epochs.length <= EPOCH_DOTS;
-    if (!this.hidden.has("updates")) {
-      this.pen("training", 1, [], 0.35);
-      trace(context, this.line(run, run.points, 3));
-    }
+    if (!this.hidden.has("updates")) this.drawUpdates(this.line(run, run.points, 3));
     for (const [name, column, dash] of [["training", 3, []], ["validation", 4, [6, 3]]]) {
       if (this.hidden.has(name)) continue;
       const places = this.line(run, run.epochs, column);
@@ -128,6 +125,17 @@ class Drawing {
     context.beginPath();
     for (const [right, below] of [[0, -6], [6, 0], [0, 6], [-6, 0]]) context.lineTo(x + right, y + below);
     context.fill();
+  }
+
+  // Every update, or the band between the highest and the lowest of each stretch: as a line it would be a field of noise.
+  drawUpdates(places) {
+    const thinned = places.length > 1 && places[0][0] === places[1][0];
+    this.pen("training", 1, [], thinned ? 0.2 : 0.35);
+    if (!thinned) return trace(this.context, places);
+    const ends = [0, 1].map((end) => places.filter(([, y], number) => number % 2 === end && y === y));
+    this.context.beginPath();
+    for (const place of [...ends[0], ...ends[1].reverse()]) this.context.lineTo(...place);
+    this.context.fill();
   }
 
   drawEarlier(run, number) {

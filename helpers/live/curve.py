@@ -126,7 +126,8 @@ class Curve:
         return known[1]
 
     def _span_now(self, metric: str) -> tuple[float, float] | None:
-        updates = in_metric(self.losses[np.isfinite(self.losses)], metric)
+        updates = in_metric(self.losses, metric)
+        updates = updates[np.isfinite(updates)]
         if not len(updates):
             return None
         # Means over about fifty stretches.
@@ -135,7 +136,8 @@ class Curve:
         epochs = in_metric(np.concatenate([self.epochs.train_losses, self.epochs.validation_losses]), metric)
         levels = np.concatenate([means, epochs[np.isfinite(epochs)]])
         usual = max(updates[0], np.percentile(means, 25))
-        return float(levels.min()), float(min(levels.max(), usual * ROOM))
+        low, high = float(levels.min()), float(levels.max())
+        return low, min(high, float(usual * ROOM)) if low > 0 else high  # the logarithm of a density may be negative
 
     def for_page(self, metric: str, batches: bool = True) -> dict[str, Any]:
         """What the page draws: points (unless without `batches`) and epochs as 4-byte floats, a row for each.
@@ -148,9 +150,11 @@ class Curve:
         table = np.column_stack([epochs.train_losses, epochs.validation_losses])[few]
         table = np.column_stack([places[epochs.rows[few]], in_metric(table, metric)])
         starts, losses = thin(in_metric(self.losses if batches else self.losses[:0], metric))
+        with np.errstate(over="ignore"):  # what float32 cannot hold is off the picture anyway
+            points, table = (rows.astype("<f4") for rows in (np.column_stack([places[starts], losses]), table))
         return {
-            "points": np.column_stack([places[starts], losses]).astype("<f4").tobytes(),
-            "epochs": table.astype("<f4").tobytes(),
+            "points": points.tobytes(),
+            "epochs": table.tobytes(),
             "per_update": self.epochs_per_update,
             "num_epochs": self.num_epochs,
             "best": -1 if (best := self.best_epoch()) is None else int(np.flatnonzero(np.append(few, best) == best)[0]),

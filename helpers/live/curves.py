@@ -78,13 +78,13 @@ class Curves:
         low, high = min(low for low, _ in spans), max(high for _, high in spans)
         usual = sorted(high for _, high in spans)[(len(spans) - 1) // 2]
         tall = usual * TALL[True] if log else low + TALL[False] * (usual - low)
-        high = min(high, max(tall, low * (1 + 1e-9)))
+        high = min(high, max(tall, low + 1e-9 * abs(low)))
         if self.floor is not None:
             low, high = min(low, self.floor), max(high, self.floor)
         before = self._y.get(log)
         if before is None:
             training = len(self.run) and len(self.run) < self.run.num_updates and not self.earlier
-            now = widen(low * 0.7 if training else low, high, log)
+            now = widen(low - 0.3 * abs(low) if training else low, high, log)
         elif low < before[0] or high > before[1]:
             below, above = widen(min(low, before[0]), max(high, before[1]), log, 0.3)
             now = (below if low < before[0] else before[0], above if high > before[1] else before[1])
@@ -93,6 +93,12 @@ class Curves:
         self._y[log] = now
         return now
 
+    @property
+    def measured(self) -> str:
+        """What the vertical axis counts: of a loop of the learner's own nobody knows which loss it is."""
+        own_loop = len(self.run) and not self.run.num_updates
+        return "loss" if own_loop and self.metric == "mse" else METRICS[self.metric]
+
     def fit(self) -> None:
         """A run has ended: the axes fit what there is."""
         self._y = {}
@@ -100,7 +106,7 @@ class Curves:
     def for_page(self) -> dict[str, Any]:
         """The present run and the axes, for one frame."""
         return {
-            **self.run.for_page(self.metric), "name": self.run.name, "metric": METRICS[self.metric],
+            **self.run.for_page(self.metric), "name": self.run.name, "metric": self.measured,
             "floor": self.floor, "y": [self.y_limits(False), self.y_limits(True)],
             "x": {x: self.x_limit(x) for x in X_AXES}, "x_ends": {x: self.run.end(x) for x in X_AXES},
         }  # fmt: skip

@@ -13,12 +13,13 @@ from PIL import Image, ImageChops
 from helpers.live.controls import write_number
 from helpers.live.curve import Curve, thin
 from helpers.live.curves import Curves, log_ticks
-from helpers.plots import BEST, FLOOR, METRICS, TRAIN, VALIDATION, X_AXES, in_metric
+from helpers.plots import BEST, FLOOR, TRAIN, VALIDATION, X_AXES, in_metric
 
 WIDTH, HEIGHT = 700, 340  # CSS pixels
 SHARPNESS = 2  # device pixels per CSS pixel: crisp on a high-density screen
 POINTS_PER_INCH = 100
 EPOCH_MARKERS = 40  # runs with more epochs than this are drawn without a dot for each
+EVERY = "training (update)"
 EARLIER = "#767676"
 MOST_OFF = 48  # of 255, in any channel of any pixel of a picture with few colours
 LINE_HEIGHT = 0.06  # of a name at the end of a line, as a share of the axes' height
@@ -34,7 +35,7 @@ def saved_picture(curves: Curves) -> bytes:
     right = 0.76 if curves.earlier or curves.run.name else 0.98
     axes = figure.add_axes((0.1, 0.155, right - 0.1, 0.74))
     x, log = curves.x, curves.log
-    axes.set(xlim=(0, curves.x_limit(x) * 1.012), xlabel=X_AXES[x], ylabel=METRICS[curves.metric])
+    axes.set(xlim=(0, curves.x_limit(x) * 1.012), xlabel=X_AXES[x], ylabel=curves.measured)
     axes.set(yscale="log" if log else "linear", ylim=curves.y_limits(log))
     axes.xaxis.set_major_locator(AutoLocator() if x == "seconds" else MaxNLocator(8, integer=True))
     if log:
@@ -61,7 +62,11 @@ def _draw_run(axes, curve: Curve, curves: Curves) -> None:
     epochs, places = curve.epochs, curve.x(curves.x)
     rows, losses = thin(in_metric(curve.losses, curves.metric))
     dots = {"marker": "." if len(epochs.rows) <= EPOCH_MARKERS else None, "markersize": 6, "linewidth": 1.5}
-    axes.plot(places[rows], losses, color=TRAIN, alpha=0.3, linewidth=0.8, linestyle="-", label="training (update)")
+    if len(rows) > 1 and rows[0] == rows[1]:  # thinned to the highest and lowest of each stretch: a line would be noise
+        band = (places[rows[::2]], losses[1::2], losses[::2])
+        axes.fill_between(*band, color=TRAIN, alpha=0.2, linewidth=0, label=EVERY)
+    else:
+        axes.plot(places[rows], losses, color=TRAIN, alpha=0.3, linewidth=0.8, linestyle="-", label=EVERY)
     for name, heights, colour, line in (
         ("training (epoch)", epochs.train_losses, TRAIN, "-"),
         ("validation", epochs.validation_losses, VALIDATION, "--"),

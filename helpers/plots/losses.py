@@ -17,8 +17,9 @@ METRICS = {"mse": "mean squared error", "rmse": "RMSE (stars)"}
 
 
 def in_metric(loss, metric: str):
-    """A mean squared error (number, array or column) in the metric that a picture shows."""
-    return np.sqrt(loss) if one_of("metric", metric, METRICS) == "rmse" else loss
+    """A mean squared error (number, array or column) in the metric that a picture shows; NaN where it has no root."""
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(loss) if one_of("metric", metric, METRICS) == "rmse" else loss
 
 
 def loss_curves(

@@ -287,8 +287,8 @@ def key_presses(bench: Bench) -> Iterator[Row]:
 
 
 @contextmanager
-def notebook_in_browser(path: Path | None) -> Iterator[Notebook]:
-    """A notebook of the course, or the one with the cells above, in a browser with a sharp screen."""
+def notebook_in_browser(path: Path | None, *cells: str) -> Iterator[Notebook]:
+    """A notebook of the course, or one with these cells, in a browser with a sharp screen."""
     with (
         tempfile.TemporaryDirectory() as served,
         tempfile.TemporaryDirectory() as private,
@@ -299,7 +299,7 @@ def notebook_in_browser(path: Path | None) -> Iterator[Notebook]:
         try:
             page = browser.new_page(viewport={"width": 1280, "height": 1000}, device_scale_factor=2)
             if path is None:
-                path = lab.notebook("bench.ipynb", IMPORTS, LIVE, PLAIN, NOTES, SIZE, ECHO)
+                path = lab.notebook("bench.ipynb", *cells)
             else:
                 shutil.copy(path, served)
             page.goto(f"{lab.url}/lab/tree/{path.name}?token={lab.token}&reset", wait_until="domcontentloaded")
@@ -317,7 +317,7 @@ def rows() -> Iterator[Row]:
     """What must be shown, measured."""
     with notebook_in_browser(PLAYGROUND) as notebook:
         yield from key_presses(Bench(notebook, cells_of_the_playground()))
-    with notebook_in_browser(None) as notebook:
+    with notebook_in_browser(None, IMPORTS, LIVE, PLAIN, NOTES, SIZE, ECHO) as notebook:
         bench = Bench(notebook)
         echoes = bench.echoes()
         yield Row("key press to the answer of a part that does nothing: ms", statistics.median(echoes),

@@ -21,7 +21,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import growth, kernels, loops, peers, session, start_up
+from tests.benchmarks import growth, kernels, loops, newcomer, peers, session, start_up
 from tests.benchmarks.measuring import Row, machine
 
 RESULTS = Path(__file__).parent / "results"
@@ -42,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[Row]]] = {
     "peers": peers.seconds_to_rmse,
     "growth": growth.growth,
     "import": start_up.seconds_to_import,
+    "newcomer": newcomer.from_clone_to_curve,
     "kernels": kernels.ten_kernels,
     "session": session.all_notebooks,
     "live": live_parts,

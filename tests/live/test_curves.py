@@ -13,6 +13,7 @@ from PIL import Image
 from helpers.live.chart import beside
 from helpers.live.curve import MOST_POINTS, Curve, nice, thin
 from helpers.live.curves import MOST_EARLIER_RUNS, Curves, log_ticks, widen
+from helpers.live.plain_loops import as_progress
 from helpers.live.saved_picture import HEIGHT, WIDTH, saved_picture, spread
 from helpers.plots import BEST, FLOOR, TRAIN, VALIDATION
 from tests.builders import made_up_progress
@@ -236,12 +237,63 @@ def test_losses_that_are_no_number_leave_gaps() -> None:
     assert torch.isnan(torch.tensor(sent(curves, "points", 4)[50, 3]))
 
 
-def test_noise_does_not_take_the_colours_of_what_matters() -> None:
+@pytest.fixture
+def noisy() -> Curves:
+    """A run of many small batches."""
     curves, noise = Curves(), np.random.default_rng(0).lognormal(0, 0.6, 3_000)
     for update, loss in enumerate(noise, 1):
         ended = {"train_loss": 1.1, "validation_loss": 1.0} if update % 1_500 == 0 else {}
         curves.run.add(made_up_progress(update, loss, num_updates=3_000, num_epochs=2, **ended))
     curves.run.read()
     curves.fit()
-    image = pixels(curves)
+    return curves
+
+
+def test_noise_does_not_take_the_colours_of_what_matters(noisy: Curves) -> None:
+    image = pixels(noisy)
     assert all(near(image, colour) > 20 for colour in (TRAIN, VALIDATION, BEST))
+
+
+def test_many_updates_are_a_band(noisy: Curves) -> None:
+    """As a zigzag between the highest and the lowest of each stretch they were a field of noise."""
+    calm = pixels(noisy)[HEIGHT : int(1.7 * HEIGHT)]
+    edges = (np.abs(np.diff(calm, axis=1)).max(axis=2) > 12).sum(axis=1)
+    assert np.median(edges) < 60
+
+
+@pytest.mark.fault("a loss below zero, such as the logarithm of a density, is drawn like any other")
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("losses", [(-10.0, -9.0, -8.0), (2.0, 1.0, -1.0, -2.0), (-1.0, -2.0, -3.0, -4.0)])
+def test_losses_below_zero_are_in_the_picture(losses: tuple[float, ...], log: bool) -> None:
+    curves = Curves()
+    curves.run = fed(*losses)
+    low, high = curves.y_limits(False)
+    assert low <= min(losses) and max(losses) <= high
+    low, high = curves.y_limits(log)
+    assert low < high and saved_picture(curves)
+
+
+@pytest.mark.fault("a loss without a root leaves a gap")
+@pytest.mark.filterwarnings("error")
+def test_a_negative_loss_has_no_rmse() -> None:
+    curves = Curves(metric="rmse")
+    curves.run = fed(4.0, -1.0, 1.0)
+    assert curves.y_limits(False)[1] >= 2 and saved_picture(curves)
+    curves.run = fed(-1.0, -2.0)
+    assert saved_picture(curves) and curves.for_page()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loss_too_large_for_the_page_is_no_warning() -> None:
+    curves = Curves()
+    curves.run = fed(1.0, 1e200)
+    assert np.isinf(sent(curves, "points", 4)[1, 3])
+
+
+def test_a_loop_of_ones_own_has_a_loss_of_no_name() -> None:
+    curves = Curves()
+    assert curves.measured == "mean squared error"
+    for progress in as_progress(iter([2.0, 1.0])):
+        curves.run.add(progress)
+    curves.run.read()
+    assert curves.measured == curves.for_page()["metric"] == "loss"
