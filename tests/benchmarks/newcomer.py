@@ -29,8 +29,8 @@ FIRST = "01_epochs_batches_iterations.ipynb"
 PATIENCE = 120  # seconds
 
 
-def from_clone_to_curve() -> Iterator[Row]:
-    """From `git clone` to a moving curve: seconds and megabytes, with PyTorch's own index and without."""
+def set_up() -> Iterator[Row]:
+    """The set-up of a fresh clone, with PyTorch's own index and without, and the start of JupyterLab after it."""
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder, "course")
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
@@ -40,11 +40,11 @@ def from_clone_to_curve() -> Iterator[Row]:
         with own_index(Path(folder, "wheels")) as index:
             torch = next(Path(folder, "wheels/torch").iterdir()).stat().st_size / 1e6
             yield from _set_up(clone, index, "PyTorch's index here", torch)
-        for start in ("first", "second"):
-            seconds = _until_it_listens(clone)
-            bound = 3 if start == "second" else None
-            yield Row(f"`make lab`, {start} after the set-up: s until it listens", seconds, at_most=bound)
-    yield from _in_the_browser()
+        first, *later = (_until_it_listens(clone, "make", "lab", "LAB_ARGS={}") for _ in range(6))
+        yield Row("the first `make lab` after it: s until it listens", first)
+        alone = [_until_it_listens(clone, ".venv/bin/python", "-m", "jupyterlab", "--allow-root {}") for _ in range(5)]
+        details = f"JupyterLab by itself {statistics.median(alone):.2f}"
+        yield Row("later ones: s", statistics.median(later), at_most=3, details=details, noise=spread(later))
 
 
 # ---------------------------------------------------------------------------------------- set-up
@@ -95,14 +95,16 @@ def _set_up(clone: Path, index: str, moment: str, before: float = 0.0) -> Iterat
     yield Row(f"the same: MB downloaded, {moment}", loaded, details=f"{held:,.0f} MB in .venv")
 
 
-def _until_it_listens(clone: Path) -> float:
+def _until_it_listens(clone: Path, *command: str) -> float:
+    """Seconds; the last word of the command has a place for the options."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    arguments = f"LAB_ARGS=--no-browser --port={port}"
+    last = command[-1].format(f"--no-browser --port={port}")
+    words = [*command[:-1], *([last] if command[0] == "make" else last.split())]
     begun = time.perf_counter()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    lab = subprocess.Popen(["make", "lab", arguments], cwd=clone, start_new_session=True, **quiet)
+    lab = subprocess.Popen(words, cwd=clone, start_new_session=True, **quiet)
     try:
         while time.perf_counter() < begun + PATIENCE:
             try:
@@ -132,8 +134,8 @@ MOVES = """async () => {
 }"""
 
 
-def _in_the_browser(rounds: int = 5) -> Iterator[Row]:
-    """Each round in a kernel that has imported nothing yet."""
+def first_minute(rounds: int = 5) -> Iterator[Row]:
+    """From Run to the end of the first cell, and to a moving curve, each in a kernel that has imported nothing yet."""
     from tests.benchmarks.live_latency import notebook_in_browser  # only here: it needs a browser
 
     first, moves = [], []
