@@ -17,10 +17,13 @@ from helpers.checks import LessonError
 BESIDE = "judges.py"
 
 
-def judges_file() -> Path | None:
-    """The instructor's file, or None. Raises `LessonError` if `EPOCH_JUDGES` names a file that does not exist."""
+def judges_file(folder: Path | None = None) -> Path | None:
+    """The instructor's file, or None; `folder`: of the notebooks, if it is not the one in which this runs.
+
+    Raises `LessonError` if `EPOCH_JUDGES` names a file that does not exist.
+    """
     named = os.environ.get("EPOCH_JUDGES", "")
-    path = Path(named or BESIDE).absolute()
+    path = (Path(named) if named else (folder or Path()) / BESIDE).absolute()
     if named and not path.is_file():
         raise LessonError(f"EPOCH_JUDGES names {named}, but there is no such file.")
     return path if path.is_file() else None

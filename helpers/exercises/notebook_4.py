@@ -14,7 +14,7 @@ from helpers.exercises import number as one_number
 
 
 def _test_halving(halving_epochs: Callable) -> str | None:
-    cases = {(27, 1, 3, 3): 81, (10, 2, 2, 3): 64, (8, 1, 2, 1): 8}
+    cases = {(27, 1, 3, 3): 81, (10, 2, 2, 3): 64, (8, 1, 2, 1): 8, (7, 1, 3, 2): 16, (8, 1, 3, 2): 17}
     given = {case: halving_epochs(*case) for case in cases}
     if given[27, 1, 3, 3] == 27 + 27 + 9:
         return "Are the epochs of a round really the same for all rounds? Each round gives `factor` times as many."

@@ -73,6 +73,11 @@ def best_epoch(validation_losses, patience):
     return int(np.argmin(validation_losses[:stop])) + 1
 
 
+def best_epoch_where_it_does_not_stop(validation_losses, patience):
+    stop, best = stop_epoch(validation_losses, patience), best_epoch(validation_losses, patience)
+    return stop if stop - best >= patience else best
+
+
 def counted_from_zero(validation_losses, patience):
     return stop_epoch(validation_losses, patience) - 1
 
@@ -230,6 +235,7 @@ WRONG = {
     },
     "1.6": {
         "That is the best epoch": best_epoch,
+        "and patience 2 you return 2; training stops after epoch 3": best_epoch_where_it_does_not_stop,
         "Off by one": counted_from_zero,
         "the one before it": compared_with_the_last,
         "counting afresh": never_counts_afresh,

@@ -110,6 +110,7 @@ WRONG = {
         "but the last to be as large": accumulate_all_but_the_last_equal,
         "MemoryError: 6 samples": lambda gradient, micros: gradient(torch.cat(micros)),
         "stopped with AttributeError": lambda gradient, micros: gradient(micros),
+        "call gradient_of_mean": lambda gradient, micros: torch.cat(micros).mean(0),
     },
     "2.7": {
         "share of the samples; the average": 153 / 353,

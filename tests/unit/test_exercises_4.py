@@ -1,6 +1,7 @@
 """The exercises of notebook 4 take right answers in any form, and name the mistake in a wrong one."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,17 @@ from helpers.exercises import check
 from helpers.search import RMSE, RandomSearch, RatingRegressor, SearchSpace, arrays, linear, log
 
 
-def halving(num_models: int, first_epochs: int, factor: int, num_rounds: int) -> int:
+def rounds_with(given: tuple[int, ...], left: Callable[[int, int], int]) -> int:
+    num_models, first_epochs, factor, num_rounds = given
     total = 0
     for number in range(num_rounds):
         total += num_models * first_epochs * factor**number
-        num_models = math.ceil(num_models / factor)
+        num_models = left(num_models, factor)
     return total
+
+
+def halving(*given: int) -> int:
+    return rounds_with(given, lambda models, factor: math.ceil(models / factor))
 
 
 def rounded_down(num_models: int, first_epochs: int, factor: int, num_rounds: int) -> int:
@@ -59,6 +65,8 @@ def test_right_answers(name: str, answer: object) -> None:
         ("4.3", lambda models, first, factor, rounds: models * first * 10, "full grid"),
         ("4.3", lambda models, first, factor, rounds: sum(first * factor**n for n in range(rounds)), "How many models"),
         ("4.3", rounded_down, "rounds up"),
+        ("4.3", lambda *given: rounds_with(given, lambda models, factor: (models + 1) // factor), "(7, 1, 3, 2)"),
+        ("4.3", lambda *given: rounds_with(given, lambda n, factor: n // factor + n % factor), "(8, 1, 3, 2)"),
         ("4.4", "a", "luck"), ("4.4", "b", "collects"), ("4.4", "d", "luckier"),
         ("4.5", [192_000, 2.304], "biases"), ("4.5", [195_000, 0.78], "weights alone"),
         ("4.5", [195_000, 3.12], "Adam"),
