@@ -14,9 +14,11 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 
-from tests.classroom.conftest import CLASS, PROBLEMS
+from tests.classroom.conftest import CLASS, PROBLEMS, answered
 from tests.tools.classroom import grade as tool
 from tests.tools.classroom.assignment import Assignment
 from tests.tools.classroom.feedback import table
@@ -58,6 +60,50 @@ def test_a_submission_that_deletes_the_folder_it_runs_in_deletes_a_copy(tmp_path
     outcome = run_cells([delete + "print(seen, os.path.exists('../notebooks/01.ipynb'))"], folder, LIMITS)
     assert outcome.outputs[0][0].text == "['01.ipynb'] False\n", "it saw the course, and deleted what it saw"
     assert all(file.read_text() == "the course's" for file in kept)
+
+
+def test_the_answer_may_stand_in_a_new_cell_and_a_later_try_is_none(course: Assignment, tmp_path: Path) -> None:
+    """A learner who keeps the given cell and answers below it; and one who tries something else at the end."""
+    tries = {"below": {}, "later": {"1.1": "answer = 980"}}
+    for learner, given in tries.items():
+        notebook = answered(course.notebook, given)
+        at = next(place for place, cell in enumerate(notebook.cells) if cell.id == "exercise-1-1")
+        cell = "answer = 980" if learner == "below" else "x = 7"
+        check = 'check("1.1", answer)' if learner == "below" else 'check("1.1", x * 4)'
+        notebook.cells.insert(at + 1, new_code_cell(f"{cell}\n{check}"))
+        nbformat.write(notebook, tmp_path / f"{learner}.IPYNB")
+    grades = tool.grade_all(tmp_path, tmp_path / "grades", [course], LIMITS, 2, course.path.parent)
+    assert {grade.learner: grade.marks["1.1"].status for grade in grades if grade.marks} == dict.fromkeys(
+        tries, "right"
+    )
+
+
+@pytest.mark.fault("a changed judge grades again, however EPOCH_JUDGES names it; a name without a file is one sentence")
+def test_judges_are_found_and_their_changes_noticed(
+    course: Assignment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    handed_in, folder = tmp_path / "handed in", tmp_path / "course"
+    shutil.copytree(course.path.parent, folder)
+    handed_in.mkdir()
+    nbformat.write(answered(course.notebook, {"1.1": "answer = 980"}), handed_in / "index.ipynb")
+    monkeypatch.chdir(tmp_path)
+    command = [str(handed_in), "--notebooks", str(folder), "--to", str(tmp_path / "grades")]
+
+    def mark() -> str:
+        assert tool.main(command) == 0
+        with (tmp_path / "grades/grades.csv").open(encoding="utf-8-sig", newline="") as file:
+            return next(csv.DictReader(file))["1.1"]
+
+    assert mark() == "right"
+    judges = (folder / "judges.py").read_text()
+    (folder / "judges.py").write_text(judges.replace("980", "981"))
+    assert mark() == "wrong"
+    (tmp_path / "mine.py").write_text(judges)
+    monkeypatch.setenv("EPOCH_JUDGES", "mine.py")
+    assert mark() == "right"
+    assert "Feedback for index" in (tmp_path / "grades/feedback/index (learner).html").read_text()
+    monkeypatch.setenv("EPOCH_JUDGES", "gone.py")
+    assert tool.main(command) == 1 and "there is no such file" in capsys.readouterr().err
 
 
 def test_hints_are_the_judges_and_limits_are_named(graded: tuple[list[Grade], Path]) -> None:

@@ -58,6 +58,12 @@ def test_an_unknown_notebook_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "There is no notebook 9" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--to", "--nbgrader"])
+def test_a_file_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    (tmp_path / "file").touch()
+    assert handout.main([option, str(tmp_path / "file")]) == 1 and "is a file" in capsys.readouterr().err
+
+
 def test_an_instructors_judges_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "own.py"
     file.write_text(JUDGES)

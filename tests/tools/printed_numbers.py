@@ -38,7 +38,10 @@ def changes(before: nbformat.NotebookNode, now: nbformat.NotebookNode) -> Iterat
 
 def main(arguments: list[str]) -> int:
     """The command line; 1 where there is no such release."""
-    (release,) = arguments
+    if len(arguments) != 1:
+        print("Name one release, such as v1.0.0.", file=sys.stderr)
+        return 1
+    release = arguments[0]
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         command = ["git", "show", f"{release}:./{path.name}"]
         shown = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, encoding="utf-8")

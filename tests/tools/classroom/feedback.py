@@ -70,11 +70,15 @@ def write_pages(grades: Iterable[Grade], folder: Path) -> None:
     for learner, own in by_learner.items():
         body = "\n".join(_section(grade) for grade in own)
         page = PAGE.format(title=html.escape(f"Feedback for {learner}"), body=body)
-        (folder / f"{learner}.html").write_text(page, encoding="utf-8")
+        (folder / _page_of(learner)).write_text(page, encoding="utf-8")
     links = "\n".join(
-        f'<li><a href="{quote(learner)}.html">{html.escape(learner)}</a>' for learner in sorted(by_learner)
+        f'<li><a href="{quote(_page_of(learner))}">{html.escape(learner)}</a>' for learner in sorted(by_learner)
     )
     (folder / "index.html").write_text(PAGE.format(title="Feedback", body=f"<ul>{links}</ul>"), encoding="utf-8")
+
+
+def _page_of(learner: str) -> str:
+    return f"{learner}.html" if learner.lower() != "index" else f"{learner} (learner).html"  # that one lists them all
 
 
 def _section(grade: Grade) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import astuple
@@ -19,6 +20,7 @@ from pathlib import Path
 import joblib
 from tqdm.auto import tqdm
 
+from helpers.checks import LessonError
 from helpers.exercises.instructor import judges_file
 from tests.tools.classroom.assignment import NOTEBOOKS, Assignment, assignments
 from tests.tools.classroom.feedback import table, write_csv, write_pages
@@ -40,7 +42,8 @@ def grade_all(
     found = find(submissions, course)
     kept = to / "finished"
     kept.mkdir(parents=True, exist_ok=True)
-    rules = _digest(course, limits)
+    judges = judges_file(notebooks)
+    rules = _digest(course, limits, judges)
     files = {one: kept / f"{_key(one, rules)}.json" for one in found}
     grades = {one: Grade.from_json(file.read_text(encoding="utf-8")) for one, file in files.items() if file.exists()}
     waiting = [one for one in found if one not in grades]
@@ -60,6 +63,8 @@ def grade_all(
     pool = ThreadPoolExecutor(workers)
     try:
         with course_environment():
+            if judges:
+                os.environ["EPOCH_JUDGES"] = str(judges)  # kernels run in a copy of the folder, or elsewhere
             jobs: dict[Future[Grade], Submission] = {pool.submit(one_by_one, one): one for one in waiting}
             for job in tqdm(as_completed(jobs), total=len(jobs), desc="grading", unit=" notebooks", disable=not jobs):
                 grades[jobs[job]] = job.result()
@@ -71,10 +76,10 @@ def grade_all(
     return ordered
 
 
-def _digest(course: list[Assignment], limits: Limits) -> bytes:
+def _digest(course: list[Assignment], limits: Limits, judges: Path | None) -> bytes:
     """What a grade depends on besides the submission: the exercises, their judges, and the limits."""
     digest = hashlib.sha256(repr(astuple(limits)).encode())
-    for file in [*sorted(HELPERS.rglob("*.py")), *(one.path for one in course), judges_file()]:
+    for file in [*sorted(HELPERS.rglob("*.py")), *(one.path for one in course), judges]:
         if file is not None:
             digest.update(file.read_bytes())
     return digest.digest()
@@ -103,6 +108,9 @@ def main(arguments: list[str] | None = None) -> int:
     course = assignments(options.notebooks)
     try:
         grades = grade_all(options.submissions, options.to, course, limits, options.at_once, options.notebooks)
+    except LessonError as error:
+        print(error, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"\nInterrupted: what is finished is kept in {options.to}; the same command goes on from there.")
         return 130

@@ -8,6 +8,7 @@ learner's kernel, wins nothing.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.tools.classroom.slices import needed_cells
 from tests.tools.classroom.submissions import Submission
 
 RIGHT, WRONG, UNANSWERED = "right", "wrong", "unanswered"
+IMPORTED = re.compile(r"^(?:from|import) ((?:helpers|torch|sklearn|pandas|numpy|matplotlib)[\w.]*)", re.MULTILINE)
 MOST_STARTS = 4  # of a kernel for one notebook: a cell that ends it is left out the next time
 
 TAKE_OUT = """
@@ -76,6 +78,10 @@ class _Answer:
     expression: str
     source: str
 
+    @property
+    def as_handed_out(self) -> bool:
+        return same_code(self.source, self.exercise.stub) and self.expression in (*NO_ANSWER, self.exercise.answer)
+
 
 def grade(submission: Submission, limits: Limits, folder: Path) -> Grade:
     """Grade one submission; `folder` is where its cells run."""
@@ -86,12 +92,12 @@ def grade(submission: Submission, limits: Limits, folder: Path) -> Grade:
             result.marks = {number: Mark(UNANSWERED) for number in assignment.exercises}
         return result
     cells = [cell for cell in submission.notebook.cells if cell.cell_type == "code"]
-    answers = {}
+    answers, others = {}, {exercise.cell_id for exercise in assignment.exercises.values()}
     for number, exercise in assignment.exercises.items():
-        found = _find(exercise, cells)
+        found = _find(exercise, cells, others - {exercise.cell_id})
         if found is None:
             result.marks[number] = Mark(UNANSWERED, "The cell of this exercise is gone.")
-        elif same_code(found.source, exercise.stub) and found.expression in (*NO_ANSWER, exercise.answer):
+        elif found.as_handed_out:
             result.marks[number] = Mark(UNANSWERED)
         else:
             answers[number] = found
@@ -102,19 +108,23 @@ def grade(submission: Submission, limits: Limits, folder: Path) -> Grade:
     return result
 
 
-def _find(exercise: Exercise, cells: list[NotebookNode]) -> _Answer | None:
-    """The learner's answer: in the cell with the exercise's id, or else in the last one that checks its number."""
+def _find(exercise: Exercise, cells: list[NotebookNode], others: set[str]) -> _Answer | None:
+    """The learner's answer: in the cell with the exercise's id, or else in the last one that checks its number.
+
+    "Or else": where that cell is gone, or still as it was handed out. Cells of `others` are answers to these.
+    """
+    checked: dict[int, str] = {}  # place of the code that a check belongs to -> what it checks
+    for place, cell in enumerate(cells):
+        if exercise.number in (found := calls(cell.source)) and cell.get("id") not in others:
+            # A check that stands in a cell of its own, as in the hand-out, belongs to the cell before it.
+            checked[place if without_check(cell.source)[0] else max(place - 1, 0)] = found[exercise.number]
+    last = next(reversed(checked.values()), "")
     by_id = [place for place, cell in enumerate(cells) if cell.get("id") == exercise.cell_id]
-    by_check = {place: calls(cell.source) for place, cell in enumerate(cells) if exercise.number in calls(cell.source)}
-    # A check that stands in a cell of its own, as in the hand-out, belongs to the cell before it.
-    own = [place if without_check(cells[place].source)[0] else max(place - 1, 0) for place in by_check]
-    places = by_id or own
-    if not places:
-        return None
-    place = places[-1]
-    given = next((found[exercise.number] for found in reversed(by_check.values())), "")
-    source = without_check(cells[place].source)[0]
-    return _Answer(exercise, place, exercise.answer if given in NO_ANSWER else given, source)
+    answers = []
+    for place in [*checked, *by_id[-1:]]:
+        given, source = checked.get(place, last), without_check(cells[place].source)[0]
+        answers.append(_Answer(exercise, place, exercise.answer if given in NO_ANSWER else given, source))
+    return next((answer for answer in reversed(answers) if not answer.as_handed_out), (answers or [None])[-1])
 
 
 def _run_and_judge(
@@ -163,13 +173,21 @@ def _take_out(
             program.append((place, "", sources[place]))
             for number, answer in here.items():
                 program.append((place, number, TAKE_OUT.format(path=outs[number], answer=answer.expression)))
-        outcome = run_cells([code for _, _, code in program], folder, limits)
+        outcome = run_cells([code for _, _, code in program], folder, limits, _imports(sources))
         if outcome.ended_by is None:
             break
         place = program[outcome.ended_by][0]
         problem = f"a cell ended the kernel ({outcome.why})"
         left_out.add(place)
     return _errors(program, outcome, answers, left_out, problem), problem
+
+
+def _imports(sources: list[str]) -> str:
+    """The course's packages, imported before the clock runs: on a busy machine that alone may take a cell's time."""
+    names = sorted({name for source in sources for name in IMPORTED.findall(source)})
+    return "from contextlib import suppress\n" + "".join(
+        f"with suppress(Exception):\n    import {name}\n" for name in names
+    )
 
 
 def _names_of_stubs(answers: dict[str, _Answer]) -> list[str]:

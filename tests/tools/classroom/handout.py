@@ -184,6 +184,10 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         print(f"There is no notebook {unknown[0]}: there are {', '.join(map(str, known))}.", file=sys.stderr)
         return 1
+    for folder in filter(None, (options.to, options.nbgrader)):
+        if folder.exists() and not folder.is_dir():
+            print(f"{folder} is a file: name a folder.", file=sys.stderr)
+            return 1
     if options.to.exists() and any(options.to.iterdir()):
         print(f"{options.to} is not empty: remove it, or name another folder with --to.", file=sys.stderr)
         return 1

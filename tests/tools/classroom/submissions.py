@@ -40,7 +40,7 @@ def find(folder: Path, course: list[Assignment]) -> list[Submission]:
 
 def _of_learner(learner: str, entries: list[Path], course: list[Assignment]) -> Iterator[Submission]:
     files = [file for entry in entries for file in (_files(entry) if entry.is_dir() else [entry])]
-    notebooks = [file for file in files if file.suffix == ".ipynb"]
+    notebooks = [file for file in files if file.suffix.lower() == ".ipynb"]
     if not notebooks:
         yield Submission(learner, entries[0], problem="no notebook was handed in")
     found = [_read(learner, file, course) for file in notebooks]
