@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import joblib
 import numpy as np
@@ -48,6 +48,22 @@ class _AFewAtATime(BaseSearchCV):
     `cv_results_`, its best among them in `best_params_`, and `interrupted_` is True.
     """
 
+    def fit(self, X, y=None, **params) -> Self:
+        """As scikit-learn's own. An interrupt while the winner is trained once more costs its model, and no score."""
+        self._scores: Mapping[str, Any] = {}
+        try:
+            return super().fit(X, y, **params)
+        except KeyboardInterrupt:
+            if not self._scores:
+                raise
+        self.cv_results_, self.interrupted_ = self._scores, True
+        metric = self.refit if isinstance(self.refit, str) else "score"
+        if self.refit and f"mean_test_{metric}" in self._scores:
+            self.best_index_ = self._select_best_index(self.refit, metric, self._scores)
+            self.best_params_ = self._scores["params"][self.best_index_]
+            self.best_score_ = self._scores[f"mean_test_{metric}"][self.best_index_]
+        return self
+
     def _run_search(self, evaluate_candidates: Callable, *, callback_ctx=None) -> None:
         self.interrupted_, self.num_fits_ = False, 0
         line = ProgressLine()
@@ -62,7 +78,7 @@ class _AFewAtATime(BaseSearchCV):
                         extra = {name: values[few] for name, values in more_results.items()}
                     # Without callback_ctx: scikit-learn numbers its tasks anew in every call, and they would clash.
                     results = evaluate_candidates(candidates[few], cv, more_results=extra)
-                    self.num_fits_ = len(results["params"]) * self.n_splits_
+                    self._scores, self.num_fits_ = results, len(results["params"]) * self.n_splits_
                     done = min(start + size, len(candidates))
                     line.write(where(results, done, len(candidates), self.scoring, self.refit))
             return results

@@ -339,6 +339,19 @@ def test_an_interrupt_keeps_the_finished_rows(ratings, kind: type) -> None:
     assert not search.fit(*ratings).interrupted_
 
 
+@pytest.mark.fault("every score, and the word Interrupted; only the winner's model is missing")
+@pytest.mark.parametrize("kind", [GridSearch, HalvingSearch])
+def test_an_interrupt_while_the_winner_is_trained_again_costs_no_score(ratings, kind: type) -> None:
+    more = {"resource": "num_epochs", "max_resources": 2, "factor": 2} if kind is HalvingSearch else {}
+    whole = kind(small(), GRID, cv=2, scoring=RMSE, **more).fit(*ratings)
+    StopsAt.fits, StopsAt.last = 0, whole.num_fits_ if kind is GridSearch else 2 * len(whole.cv_results_["params"])
+    search = kind(StopsAt(num_users=30, num_movies=40), GRID, cv=2, scoring=RMSE, **more).fit(*ratings)
+    assert search.interrupted_ and len(results_table(search)) == len(results_table(whole))
+    assert set(search.best_params_) == set(whole.best_params_) and np.isfinite(search.best_score_)
+    with pytest.raises(NotFittedError):
+        search.predict(ratings[0])
+
+
 class ScoresFall(StopsAt):
     """Predicts worse and worse from fit to fit."""
 
