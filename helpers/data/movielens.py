@@ -228,12 +228,13 @@ def _movies(file: Path | zipfile.Path) -> pd.DataFrame:
     if not file.is_file():  # ratings of your own need no titles
         return _tidy_movies([], [], [])
     if file.name == "movies.csv":
-        table = _parse(file, encoding="utf-8-sig")
+        # Converters keep the text: to pandas "Null" is no title, and "007" a number.
+        table = _parse(file, encoding="utf-8-sig", converters={"title": str, "genres": str})
         missing = [column for column in ("movieId", "title", "genres") if column not in table.columns]
         if missing:
             raise LessonError(f"{file.name} has no column {missing[0]!r}: it needs movieId, title, genres.")
         return _tidy_movies(_whole_numbers(table["movieId"], file.name), table["title"], table["genres"])
-    table = _parse(file, encoding="latin-1", header=None)
+    table = _parse(file, encoding="latin-1", header=None, converters={1: str})
     flagged, count = file.name == "u.item", table.shape[1]
     if count != 5 + len(GENRES_100K) if flagged else count < 3:
         needs = 5 + len(GENRES_100K) if flagged else "three: movie, title, genres"
@@ -247,7 +248,7 @@ def _movies(file: Path | zipfile.Path) -> pd.DataFrame:
 
 def _tidy_movies(movie_id: object, title: object, genres: object) -> pd.DataFrame:
     movies = pd.DataFrame({"movie_id": np.asarray(movie_id, dtype=np.int64), "title": title, "genres": genres})
-    movies["title"] = movies["title"].astype("str").str.strip()
+    movies["title"] = movies["title"].astype("str").str.strip().replace({"": None})
     movies["genres"] = movies["genres"].astype("str").replace({"(no genres listed)": "", "unknown": ""})
     # "Toy Story (1995)", and series as "Rome (2005-2007)"; a few titles have no year.
     movies["year"] = movies["title"].str.extract(r"\((\d{4})(?:[-–]\d{0,4})?\)$")[0].astype("Int64")

@@ -63,6 +63,8 @@ class Ratings:
         """
         device = on_cpu_unless(device)
         try:
+            if index is not None and np.ndim(index) == 0 and not isinstance(index, slice):
+                raise TypeError("one place is no list of places")
             rows = self.table if index is None else self.table.iloc[index]
         except (TypeError, ValueError, IndexError) as error:
             last = len(self.table) - 1

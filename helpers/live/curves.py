@@ -11,6 +11,7 @@ from helpers.live.curve import Curve
 from helpers.plots import METRICS, X_AXES
 
 MOST_EARLIER_RUNS = 8
+OWN_LOOPS_AXES = ("update", "seconds")
 TALL = {False: 1.6, True: 30.0}  # linear: of a usual run's height; logarithmic: times its highest loss
 
 
@@ -94,10 +95,18 @@ class Curves:
         return now
 
     @property
+    def _own_loop(self) -> bool:
+        return bool(len(self.run)) and not self.run.num_updates
+
+    @property
+    def axis(self) -> str:
+        """What the horizontal axis counts: of a loop of the learner's own only updates and seconds are known."""
+        return "update" if self._own_loop and self.x not in OWN_LOOPS_AXES else self.x
+
+    @property
     def measured(self) -> str:
         """What the vertical axis counts: of a loop of the learner's own nobody knows which loss it is."""
-        own_loop = len(self.run) and not self.run.num_updates
-        return "loss" if own_loop and self.metric == "mse" else METRICS[self.metric]
+        return "loss" if self._own_loop and self.metric == "mse" else METRICS[self.metric]
 
     def fit(self) -> None:
         """A run has ended: the axes fit what there is."""

@@ -13,6 +13,7 @@ import torch
 from helpers.checks import LessonError, shown
 from helpers.training import Progress
 
+ZERO = torch.tensor(0.0, dtype=torch.float64)
 UNKNOWN = 0  # how many updates a loop of one's own will make
 
 
@@ -31,7 +32,7 @@ def as_progress(run: Iterable[Any]) -> Generator[Progress]:
 
 
 def _progress(run: Iterable[Any]) -> Generator[Progress]:
-    update, epoch, seconds, since, resumed = 0, 1, 0.0, [], perf_counter()
+    update, epoch, seconds, total, count, resumed = 0, 1, 0.0, ZERO, 0, perf_counter()
     try:
         for given in run:
             if isinstance(given, Progress):
@@ -40,11 +41,11 @@ def _progress(run: Iterable[Any]) -> Generator[Progress]:
             update, seconds = update + 1, seconds + perf_counter() - resumed
             loss, validation_loss = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
             loss = _loss(loss).detach()
-            since.append(loss)
+            total, count = total + loss, count + 1
             train_loss = None
             if validation_loss is not None:
-                validation_loss, train_loss = float(_loss(validation_loss)), float(torch.stack(since).mean())
-                since = []
+                validation_loss, train_loss = float(_loss(validation_loss)), float(total / count)
+                total, count = ZERO, 0
             yield Progress(
                 update=update, num_updates=UNKNOWN, epoch=epoch, num_epochs=epoch, samples_seen=update, seconds=seconds,
                 loss=loss, train_loss=train_loss, validation_loss=validation_loss,

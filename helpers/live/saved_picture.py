@@ -34,7 +34,7 @@ def saved_picture(curves: Curves) -> bytes:
     canvas = FigureCanvasAgg(figure)
     right = 0.76 if curves.earlier or curves.run.name else 0.98
     axes = figure.add_axes((0.1, 0.155, right - 0.1, 0.74))
-    x, log = curves.x, curves.log
+    x, log = curves.axis, curves.log
     axes.set(xlim=(0, curves.x_limit(x) * 1.012), xlabel=X_AXES[x], ylabel=curves.measured)
     axes.set(yscale="log" if log else "linear", ylim=curves.y_limits(log))
     axes.xaxis.set_major_locator(AutoLocator() if x == "seconds" else MaxNLocator(8, integer=True))
@@ -59,7 +59,7 @@ def saved_picture(curves: Curves) -> bytes:
 
 
 def _draw_run(axes, curve: Curve, curves: Curves) -> None:
-    epochs, places = curve.epochs, curve.x(curves.x)
+    epochs, places = curve.epochs, curve.x(curves.axis)
     rows, losses = thin(in_metric(curve.losses, curves.metric))
     dots = {"marker": "." if len(epochs.rows) <= EPOCH_MARKERS else None, "markersize": 6, "linewidth": 1.5}
     if len(rows) > 1 and rows[0] == rows[1]:  # thinned to the highest and lowest of each stretch: a line would be noise
@@ -85,7 +85,7 @@ def _outcome(curve: Curve, curves: Curves) -> tuple[np.ndarray, np.ndarray]:
     heights = epochs.validation_losses if np.isfinite(epochs.validation_losses).any() else epochs.train_losses
     rows, heights = (epochs.rows, heights) if len(heights) else (np.arange(len(curve)), curve.losses)
     there = np.isfinite(heights)
-    return curve.x(curves.x)[rows[there]], in_metric(heights[there], curves.metric)
+    return curve.x(curves.axis)[rows[there]], in_metric(heights[there], curves.metric)
 
 
 def _draw_earlier(axes, curve: Curve, curves: Curves) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 from helpers.live.chart import Chart
-from helpers.live.curves import Curves
+from helpers.live.curves import OWN_LOOPS_AXES, Curves
 from helpers.live.view import View
 from helpers.live.words import progress_line, sentence
 from helpers.plots import X_AXES
@@ -59,5 +59,5 @@ class Screen:
             if earlier != chart.earlier_sent:
                 chart.earlier, chart.earlier_sent = curves.earlier_for_page(), earlier
             if len(run) and not run.num_updates and len(chart.x_axes) > 2:
-                chart.x_axes = {name: X_AXES[name] for name in ("update", "seconds")}  # all that is known of it
+                chart.x_axes = {name: X_AXES[name] for name in OWN_LOOPS_AXES}  # all that is known of it
             chart.run = curves.for_page()

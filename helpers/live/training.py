@@ -208,6 +208,7 @@ def advance(run: Iterator[Progress], curve: Curve, budget: float, worker: Worker
 
 def live_training(
     start: Callable[..., Iterable[Any]],
+    /,
     *,
     x: str = "update",
     log: bool = False,

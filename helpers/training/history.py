@@ -13,6 +13,8 @@ import torch
 from helpers.checks import LessonError, number_from_zero, positive_int, shown
 from helpers.training.config import Progress
 
+MOST_SCATTERED = 10_000  # losses that lie about as tensors of their own
+
 
 class History:
     """What a run did, collected from its progress: feed it with `add`, read `epochs` and `updates`.
@@ -36,13 +38,14 @@ class History:
     def add(self, progress: Progress) -> Progress:
         """Keep one progress, and hand it on."""
         self._progress.append(progress)
-        if progress.epoch_ended:
+        if progress.epoch_ended or len(self._progress) - self._gathered >= MOST_SCATTERED:
             self._gather()
         return progress
 
     def _gather(self) -> None:
         # Thousands of single losses, scattered among the tensors of their updates, would keep the memory of those from
-        # being used again: a few runs grew by hundreds of megabytes. So the losses of an epoch move into one tensor.
+        # being used again: a few runs grew by hundreds of megabytes. So the losses of an epoch, or of thousands of
+        # updates of a loop that never says that one has ended, move into one tensor.
         epoch = self._progress[self._gathered :]
         losses = torch.stack([progress.loss for progress in epoch]).unbind()
         self._progress[self._gathered :] = [replace(p, loss=loss) for p, loss in zip(epoch, losses, strict=True)]

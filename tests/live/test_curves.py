@@ -297,3 +297,5 @@ def test_a_loop_of_ones_own_has_a_loss_of_no_name() -> None:
         curves.run.add(progress)
     curves.run.read()
     assert curves.measured == curves.for_page()["metric"] == "loss"
+    curves.x = "samples_seen"
+    assert curves.axis == "update"  # nobody told how many samples there were

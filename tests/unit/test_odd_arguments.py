@@ -33,6 +33,7 @@ PAIRS, STARS = np.array([[0, 0], [1, 1]]), np.array([1.0, 2.0])
         (lambda: num_parameters(3), "must be an nn.Module"),
         (lambda: training_bytes("many", "adam"), "parameters must be a whole number"),
         (lambda: load_ratings().samples("x"), "index picks ratings by their places, 0 to .*; you gave 'x'"),
+        (lambda: load_ratings().samples(0), "index picks ratings by their places, 0 to .*; you gave 0"),
         (lambda: load_ratings().samples([10**9]), "index picks ratings by their places"),
         (lambda: iterations_per_epoch(10, 3, drop_last=np.array([1, 2])), "drop_last must be True or False"),
         (lambda: predict(MLP(3), torch.zeros(4, 5)), r"cannot take these inputs, of shape \(4, 5\)"),
@@ -49,6 +50,13 @@ def test_an_argument_of_an_odd_kind_is_named_in_one_sentence(call, said):
 def test_numbers_of_every_kind_are_numbers():
     assert log_slider(Fraction(1, 1000), 1, 0.01).options[0] == 0.001
     assert linear(np.int64(1), np.int64(4)).steps(4) == [1, 2, 3, 4]
+
+
+def test_a_setting_may_be_called_start():
+    def run(start):
+        yield start
+
+    assert live_training(run, start=log_slider(0.1, 10, 1)).history.updates["loss"].tolist() == [1.0]
 
 
 def test_a_loss_may_be_numpys_array_of_one_number():

@@ -114,3 +114,12 @@ def test_any_table_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPat
         assert np.array_equal(ratings.movie_ids[ratings.table["movie"]], written["movie_id"])
 
     comes_back()
+
+
+def test_a_title_is_text_whatever_it_looks_like(tmp_path: Path) -> None:
+    movies = "movieId,title,genres\r\n10,Null,None\r\n20,007,NA\r\n"
+    folder = write_folder(tmp_path, CSV_FORMAT | {"movies.csv": movies.encode()})
+    found = load_ratings(folder).movies
+    assert list(found["title"]) == ["Null", "007"] and list(found["genres"]) == ["None", "NA"]
+    (folder / "movies.csv").write_text("movieId,title,genres\n10,,\n20,1,2\n")
+    assert list(load_ratings(folder).movies["title"]) == ["movie 10", "1"]
