@@ -40,6 +40,8 @@ def check(name: str, answer: object = None) -> Reply:
         raise
     except BaseException:  # an answer may be anything, and raise anything when it is looked at
         reply = Reply(False, SOMETHING_ELSE if callable(answer) else UNREADABLE)
+    if not isinstance(reply, Reply):  # a judge that an instructor wrote
+        raise LessonError(f"The judge of {name} must give what those of number(), choice() and function() give.")
     _solved[name] = _solved.get(name, False) or bool(reply.passed)
     hints = reply.passed is not False or getattr(own_judges(), "HINTS", True)
     return reply if hints else Reply(False, "Not right yet.")

@@ -43,9 +43,10 @@ def _load(path: Path, changed: int) -> ModuleType:
     module = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise LessonError(f"{path.name} cannot be used as judges: {type(error).__name__}: {error}.") from error
     exercises = getattr(module, "EXERCISES", None)
-    if not isinstance(exercises, dict) or not all(callable(judge) for judge in exercises.values()):
+    table = exercises.items() if isinstance(exercises, dict) else [(None, None)]
+    if not all(isinstance(name, str) and callable(judge) for name, judge in table):
         raise LessonError(f"{path.name} needs EXERCISES, a dictionary from a name such as '1.3' to a judge.")
     return module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import os
@@ -23,6 +24,7 @@ from tests.tools.classroom import grade as tool
 from tests.tools.classroom.assignment import Assignment
 from tests.tools.classroom.feedback import table
 from tests.tools.classroom.grading import Grade
+from tests.tools.classroom.handout import for_learners
 from tests.tools.classroom.kernels import Limits, run_cells
 
 LIMITS = Limits(cell_seconds=8, seconds=60, megabytes=2_000)
@@ -62,20 +64,48 @@ def test_a_submission_that_deletes_the_folder_it_runs_in_deletes_a_copy(tmp_path
     assert all(file.read_text() == "the course's" for file in kept)
 
 
-def test_the_answer_may_stand_in_a_new_cell_and_a_later_try_is_none(course: Assignment, tmp_path: Path) -> None:
-    """A learner who keeps the given cell and answers below it; and one who tries something else at the end."""
-    tries = {"below": {}, "later": {"1.1": "answer = 980"}}
-    for learner, given in tries.items():
-        notebook = answered(course.notebook, given)
+ELSEWHERE = {  # learners, the code that they have in the exercise's own cell and in new ones below it
+    "below the given cell": ("answer = None", ["answer = 980"]),
+    "in two cells": ("answer = 490", ["answer *= 2"]),
+    "in a better copy": ("answer = 97 * 10", ["answer = 98 * 10"]),
+    "and tried on": ("answer = 980", []),
+}
+
+
+@pytest.mark.fault("the right mark: an answer is what its check sees, wherever it was written")
+@pytest.mark.parametrize("handed_out", [True, False])
+def test_the_answer_is_what_its_check_sees(course: Assignment, tmp_path: Path, handed_out: bool) -> None:
+    for learner, (own, more) in ELSEWHERE.items():
+        notebook = copy.deepcopy(for_learners(course) if handed_out else course.notebook)
         at = next(place for place, cell in enumerate(notebook.cells) if cell.id == "exercise-1-1")
-        cell = "answer = 980" if learner == "below" else "x = 7"
-        check = 'check("1.1", answer)' if learner == "below" else 'check("1.1", x * 4)'
-        notebook.cells.insert(at + 1, new_code_cell(f"{cell}\n{check}"))
+        check = notebook.cells[at].source.splitlines()[-1]
+        ends = "" if handed_out else f"\n{check}"
+        notebook.cells[at].source = own + ("" if handed_out or more else ends)
+        new = [new_code_cell(source + ends) for source in more]
+        notebook.cells[at + 1 : at + 1] = new
+        notebook.cells.append(new_code_cell('x = 7\ncheck("1.1", x * 4)') if not more else new_code_cell("pass"))
         nbformat.write(notebook, tmp_path / f"{learner}.IPYNB")
     grades = tool.grade_all(tmp_path, tmp_path / "grades", [course], LIMITS, 2, course.path.parent)
-    assert {grade.learner: grade.marks["1.1"].status for grade in grades if grade.marks} == dict.fromkeys(
-        tries, "right"
-    )
+    assert {grade.learner: grade.marks["1.1"].status for grade in grades} == dict.fromkeys(sorted(ELSEWHERE), "right")
+
+
+OUT_OF_SIGHT = {  # cells of the learner's own that change a thing which an answer uses, and that answer
+    "a loop": (["rows = [[1], [2]]", "for row in rows:\n    row.append(490)"], "rows[0][1] + rows[1][1]"),
+    "an argument": (["found = []\ndef fill(out):\n    out.append(980)", "fill(found)"], "found[0]"),
+    "another name": (["mine = []\nalso_mine = mine", "also_mine.append(980)"], "mine[0]"),
+    "a library": (["import heapq\nheap = []", "heapq.heappush(heap, 980)"], "heap[0]"),
+}
+
+
+@pytest.mark.fault("the right mark: what an answer uses may have been changed out of sight")
+def test_an_answer_that_uses_what_was_changed_out_of_sight_is_right(course: Assignment, tmp_path: Path) -> None:
+    for learner, (before, answer) in OUT_OF_SIGHT.items():
+        notebook = answered(course.notebook, {"1.1": f"answer = {answer}"})
+        at = next(place for place, cell in enumerate(notebook.cells) if cell.id == "exercise-1-1")
+        notebook.cells[at:at] = [new_code_cell(source) for source in before]
+        nbformat.write(notebook, tmp_path / f"{learner}.ipynb")
+    grades = tool.grade_all(tmp_path, tmp_path / "grades", [course], LIMITS, 2, course.path.parent)
+    assert {grade.learner: grade.marks["1.1"].status for grade in grades} == dict.fromkeys(OUT_OF_SIGHT, "right")
 
 
 @pytest.mark.fault("a changed judge grades again, however EPOCH_JUDGES names it; a name without a file is one sentence")

@@ -71,8 +71,12 @@ def test_an_instructors_judges_come_first(tmp_path: Path, monkeypatch: pytest.Mo
     assert check("1.2", "b").passed and "median" in check("1.2", "c").text
     file.write_text("EXERCISES = {}\nHINTS = False\n")
     assert check("1.2", "nonsense").text == "Not right yet."
-    file.write_text("EXERCISES = 3\n")
-    with pytest.raises(LessonError, match="EXERCISES"):
+    for wrong in ("EXERCISES = 3", "EXERCISES = {1.2: print}", "import sys; sys.exit()"):
+        file.write_text(wrong)
+        with pytest.raises(LessonError, match=r"EXERCISES|SystemExit"):
+            check("1.2", "b")
+    file.write_text("EXERCISES = {'1.2': lambda answer: answer == 'b'}")
+    with pytest.raises(LessonError, match=r"The judge of 1\.2 must give"):
         check("1.2", "b")
     monkeypatch.setenv("EPOCH_JUDGES", str(tmp_path / "gone.py"))
     with pytest.raises(LessonError, match="no such file"):

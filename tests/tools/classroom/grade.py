@@ -24,7 +24,7 @@ from helpers.checks import LessonError
 from helpers.exercises.instructor import judges_file
 from tests.tools.classroom.assignment import NOTEBOOKS, Assignment, assignments
 from tests.tools.classroom.feedback import table, write_csv, write_pages
-from tests.tools.classroom.grading import Grade, grade
+from tests.tools.classroom.grading import NOT_JUDGED, Grade, grade
 from tests.tools.classroom.kernels import Limits
 from tests.tools.classroom.submissions import Submission, find
 from tests.tools.kernel import course_environment
@@ -55,9 +55,11 @@ def grade_all(
             done = grade(one, limits, notebooks)
         except Exception as error:  # one learner's file does not cost the others their grades; tried again next time
             return Grade(one.learner, one.file.name, problem=f"could not be graded: {type(error).__name__}: {error}")
-        part = files[one].with_suffix(".part")
-        part.write_text(done.to_json(), encoding="utf-8")
-        part.replace(files[one])
+        # Judges that do not work are no learner's fault: tried again next time.
+        if not any(mark.hint.startswith(f"{NOT_JUDGED}: LessonError") for mark in done.marks.values()):
+            part = files[one].with_suffix(".part")
+            part.write_text(done.to_json(), encoding="utf-8")
+            part.replace(files[one])
         return done
 
     pool = ThreadPoolExecutor(workers)
@@ -93,7 +95,7 @@ def _key(one: Submission, rules: bytes) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """The command line; 1 where there is nothing to grade."""
     parser = argparse.ArgumentParser(description="Grade a folder of submissions.")
-    parser.add_argument("submissions", type=Path, help="one folder, or one notebook, for each learner")
+    parser.add_argument("submissions", help="one folder, or one notebook, for each learner")
     parser.add_argument("--to", type=Path, default=Path("grades"), help="where the results go (default: grades)")
     parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS, help="the course (default: this one)")
     parser.add_argument("--seconds", type=float, default=Limits.seconds, help="for one notebook")
@@ -101,13 +103,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--megabytes", type=int, default=Limits.megabytes, help="of memory for one notebook")
     parser.add_argument("--at-once", type=int, default=joblib.cpu_count(), help="notebooks (default: one a core)")
     options = parser.parse_args(arguments)
-    if not options.submissions.is_dir():
-        print(f"{options.submissions} is no folder: name the one that holds the submissions.", file=sys.stderr)
+    submissions = Path(options.submissions)
+    if not options.submissions or not submissions.is_dir():
+        said = options.submissions or "That"  # `make grade` without SUBMISSIONS=… gives an empty name
+        print(f"{said} is no folder: name the one that holds the submissions.", file=sys.stderr)
         return 1
     limits = Limits(options.cell_seconds, options.seconds, options.megabytes)
     course = assignments(options.notebooks)
     try:
-        grades = grade_all(options.submissions, options.to, course, limits, options.at_once, options.notebooks)
+        grades = grade_all(submissions, options.to, course, limits, options.at_once, options.notebooks)
     except LessonError as error:
         print(error, file=sys.stderr)
         return 1
@@ -115,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\nInterrupted: what is finished is kept in {options.to}; the same command goes on from there.")
         return 130
     if not grades:
-        print(f"{options.submissions} holds no submissions.", file=sys.stderr)
+        print(f"{submissions} holds no submissions.", file=sys.stderr)
         return 1
     print(table(grades))
     print(f"\n{options.to / 'grades.csv'} has all of it; {options.to / 'feedback'} has a page for each learner.")

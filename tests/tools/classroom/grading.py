@@ -22,6 +22,7 @@ from tests.tools.classroom.submissions import Submission
 
 RIGHT, WRONG, UNANSWERED = "right", "wrong", "unanswered"
 IMPORTED = re.compile(r"^(?:from|import) ((?:helpers|torch|sklearn|pandas|numpy|matplotlib)[\w.]*)", re.MULTILINE)
+NOT_JUDGED = "Your answer could not be judged"
 MOST_STARTS = 4  # of a kernel for one notebook: a cell that ends it is left out the next time
 
 TAKE_OUT = """
@@ -74,7 +75,8 @@ class Grade:
 @dataclass
 class _Answer:
     exercise: Exercise
-    place: int  # of its cell
+    begins: int  # place of the exercise's own cell, or of the only one
+    place: int  # of the cell after which it is taken
     expression: str
     source: str
 
@@ -102,16 +104,17 @@ def grade(submission: Submission, limits: Limits, folder: Path) -> Grade:
         else:
             answers[number] = found
     if answers:
-        marks, result.problem = _run_and_judge(answers, cells, limits, folder)
+        given = {_runnable(cell.source) for cell in assignment.notebook.cells if cell.cell_type == "code"}
+        marks, result.problem = _run_and_judge(answers, cells, given, limits, folder)
         result.marks |= marks
     result.marks = {number: result.marks[number] for number in assignment.exercises}
     return result
 
 
 def _find(exercise: Exercise, cells: list[NotebookNode], others: set[str]) -> _Answer | None:
-    """The learner's answer: in the cell with the exercise's id, or else in the last one that checks its number.
+    """The learner's answer: what the exercise's own check sees; without it, what the last check of its number sees.
 
-    "Or else": where that cell is gone, or still as it was handed out. Cells of `others` are answers to these.
+    A cell still as it was handed out is no answer if there is another; cells of `others` are answers to these.
     """
     checked: dict[int, str] = {}  # place of the code that a check belongs to -> what it checks
     for place, cell in enumerate(cells):
@@ -121,18 +124,40 @@ def _find(exercise: Exercise, cells: list[NotebookNode], others: set[str]) -> _A
     last = next(reversed(checked.values()), "")
     by_id = [place for place, cell in enumerate(cells) if cell.get("id") == exercise.cell_id]
     answers = []
-    for place in [*checked, *by_id[-1:]]:
+    # What the locked check of the hand-out checks is what stands before it, wherever the learner wrote it.
+    locked = [max(place - 1, 0) for place, cell in enumerate(cells) if cell.get("id") == f"{exercise.cell_id}-check"]
+    locked = [place for place in locked[-1:] if place in checked and cells[place].get("id") not in others]
+    with_check = [place for place in by_id[-1:] if place in checked]
+    for place in [*by_id[-1:], *checked, *with_check, *locked]:  # from the last resort to the first
         given, source = checked.get(place, last), without_check(cells[place].source)[0]
-        answers.append(_Answer(exercise, place, exercise.answer if given in NO_ANSWER else given, source))
+        begins = min(by_id[-1:] + [place])
+        answers.append(_Answer(exercise, begins, place, exercise.answer if given in NO_ANSWER else given, source))
     return next((answer for answer in reversed(answers) if not answer.as_handed_out), (answers or [None])[-1])
 
 
 def _run_and_judge(
-    answers: dict[str, _Answer], cells: list[NotebookNode], limits: Limits, folder: Path
+    answers: dict[str, _Answer], cells: list[NotebookNode], given: set[str], limits: Limits, folder: Path
 ) -> tuple[dict[str, Mark], str]:
-    """The marks of these answers, and what went wrong on the way."""
+    """The marks of these answers, and what went wrong on the way; `given` is the code that was handed out."""
     sources = [_runnable(cell.source) for cell in cells]
-    needed = needed_cells(sources, {answer.place: answer.expression for answer in answers.values()})
+    wanted = {answer.begins: "" for answer in answers.values()}
+    wanted |= {answer.place: answer.expression for answer in answers.values()}
+    needed = needed_cells(sources, wanted)
+    marks, problem = _marks(answers, sources, needed, limits, folder)
+    # A cell of the learner's own may have changed what an answer uses in a way that cannot be seen in the code: through
+    # another name, or inside a function. Nobody is marked wrong before all of these have run.
+    own = {place: "" for place, source in enumerate(sources) if source not in given}
+    more = needed_cells(sources, own | wanted)
+    wrong = {number: answers[number] for number, mark in marks.items() if mark.status == WRONG}
+    if wrong and more > needed:
+        again, _ = _marks(wrong, sources, more, limits, folder)
+        marks |= {number: mark for number, mark in again.items() if mark.status == RIGHT}
+    return marks, problem
+
+
+def _marks(
+    answers: dict[str, _Answer], sources: list[str], needed: set[int], limits: Limits, folder: Path
+) -> tuple[dict[str, Mark], str]:
     with tempfile.TemporaryDirectory() as kept:
         outs = {number: str(Path(kept) / number) for number in answers}
         errors, problem = _take_out(answers, outs, sources, needed, limits, folder)
@@ -168,7 +193,8 @@ def _take_out(
         for place in sorted(needed - left_out):
             here = {number: answer for number, answer in answers.items() if answer.place == place}
             # Most exercises call their answer `answer`: what an earlier one left there is no answer to this one.
-            forget = "".join(f"globals().pop({name!r}, None)\n" for name in _names_of_stubs(here))
+            begun = [answer for answer in answers.values() if answer.begins == place]
+            forget = "".join(f"globals().pop({name!r}, None)\n" for name in _names_of_stubs(begun))
             program += [(place, "", forget)] if forget else []
             program.append((place, "", sources[place]))
             for number, answer in here.items():
@@ -190,8 +216,8 @@ def _imports(sources: list[str]) -> str:
     )
 
 
-def _names_of_stubs(answers: dict[str, _Answer]) -> list[str]:
-    return sorted({answer.expression for answer in answers.values() if answer.expression.isidentifier()})
+def _names_of_stubs(answers: list[_Answer]) -> list[str]:
+    return sorted({answer.expression for answer in answers if answer.expression.isidentifier()})
 
 
 def _errors(
@@ -227,7 +253,7 @@ def _judge(outs: dict[str, str], answers: dict[str, _Answer], limits: Limits, fo
                 marks[number] = Mark({True: RIGHT, False: WRONG, None: UNANSWERED}[passed], text, source)
             elif at in outcome.errors or at == outcome.ended_by:
                 why = outcome.errors.get(at, outcome.why)
-                marks[number] = Mark(WRONG, f"Your answer could not be judged: {why}.", source)
+                marks[number] = Mark(WRONG, f"{NOT_JUDGED}: {why}.", source)
             if number in marks:
                 del waiting[number]
         if len(waiting) == len(numbers):
