@@ -153,7 +153,7 @@ def fold_in(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[f
 
 def _tables(model: CollaborativeFilter, movies: Sequence[int], stars: Sequence[float]) -> tuple[Tensor, Tensor]:
     """The movies' vectors (movies, d) and biases (movies,), of a model and ratings that can be folded in."""
-    if model.movie_bias is None or model.movie_embedding is None:
+    if not hasattr(model, "movie_bias") or model.movie_bias is None or model.movie_embedding is None:
         raise LessonError("Folding in needs a model with biases and embeddings.")
     if len(movies) == 0 or len(movies) != len(stars):
         counts = f"{len(movies)} movies and {len(stars)} ratings"
@@ -233,6 +233,8 @@ def taste_recovery(
     """
     if model.user_embedding is None or model.movie_embedding is None:
         raise LessonError("A model without embeddings has learned no tastes: give it an embedding_dim of 1 or more.")
+    if not isinstance(truth, Truth):
+        raise LessonError("Only invented ratings come with the true tastes: real ones have no truth to compare with.")
     movies = np.arange(len(truth.movie_tastes)) if movies is None else np.asarray(movies)
     vectors = model.movie_embedding.weight.detach().cpu().double().numpy()[movies]
     learned = _pairs(model.user_embedding.weight.detach().cpu().double().numpy(), vectors)

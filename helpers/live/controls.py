@@ -15,7 +15,7 @@ from typing import Any
 
 import ipywidgets
 
-from helpers.checks import LessonError, finite_number, positive_int, positive_number, shown
+from helpers.checks import LessonError, finite_number, is_whole, positive_int, positive_number, shown
 
 MOST_STOPS = 2_000
 # Six stops a decade, the numbers people would write down.
@@ -186,6 +186,8 @@ def _choice(
 def _same(option: Any, value: Any) -> bool:
     numbers = [isinstance(thing, Real) and not isinstance(thing, bool) for thing in (option, value)]
     if all(numbers):
+        if is_whole(option) and is_whole(value):
+            return option == value
         try:
             return math.isclose(option, value, rel_tol=1e-9)
         except OverflowError:  # a whole number that no float can hold

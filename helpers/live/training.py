@@ -153,10 +153,10 @@ class LiveTraining(Live):
             self._finished(Run(values, curve.history, self._outcome, float(curve.x("seconds")[-1])))
         except GeneratorExit:
             raise
-        except BaseException:
+        except BaseException as error:
             if not self.sync:
                 curve.read()
-                self._outcome = "failed"
+                self._outcome = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
                 self._screen.frame(self.curves, self._outcome, perf_counter() - begun)
             raise
         finally:

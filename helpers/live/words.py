@@ -36,14 +36,14 @@ def sentence(curve: Curve, metric: str, outcome: str) -> str:
     if outcome == "diverged":
         where = f"in epoch {newest.epoch}" if curve.num_updates else f"at update {newest.update:,}"
         return f"Diverged {where}: the loss is no longer a number. Try a smaller learning rate."
-    ended = "Stopped after" if outcome == "stopped" else "Ended after"
+    ended = "Stopped" if outcome == "stopped" else "Ended"
     if not curve.num_updates:
         return _of_a_plain_loop(curve, metric, ended)
     if not len(epochs):
         return f"{ended} before the first epoch ended."
     first, last = epochs.iloc[0], epochs.iloc[-1]
     name = "loss" if metric == "mse" else "RMSE"
-    words = f"{ended} {_count(newest.update, 'update')}, {_count(len(epochs), 'epoch')}. Training {name}"
+    words = f"{ended} after {_count(newest.update, 'update')}, {_count(len(epochs), 'epoch')}. Training {name}"
     words += _fall(first["train_loss"], last["train_loss"], metric) + "."
     if is_finite(history.best_validation_loss):
         best = significant(in_metric(history.best_validation_loss, metric))
@@ -56,7 +56,7 @@ def sentence(curve: Curve, metric: str, outcome: str) -> str:
 
 def _of_a_plain_loop(curve: Curve, metric: str, ended: str) -> str:
     tenth = max(1, len(curve) // 10)
-    words = f"{ended} {_count(len(curve), 'update')}. The loss, in means over a tenth of the run,"
+    words = f"{ended} after {_count(len(curve), 'update')}. The loss, in means over a tenth of the run,"
     words += _fall(curve.losses[:tenth].mean(), curve.losses[-tenth:].mean(), metric) + "."
     best = curve.best_epoch()
     if best is not None:

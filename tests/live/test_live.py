@@ -528,6 +528,9 @@ def test_nothing_that_a_run_raises_leaves_the_loop(error: BaseException) -> None
         live._repr_mimebundle_()
         await ended(live)
         assert live.state.error.startswith(type(error).__name__) and not live.state.running
+        if isinstance(error, KeyboardInterrupt):
+            assert live.state.progress.endswith("stopped")
+            assert live.state.text == "Stopped before the first epoch ended."
         live.set(value=5)
         await ended(live)
         assert live.state.error == "" and len(live.history) == 40

@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 
 from helpers.checks import LessonError
 from helpers.data import Split, load_ratings, split
-from helpers.models import CollaborativeFilter
+from helpers.models import CollaborativeFilter, RatingMLP
 from helpers.recommender import (
     around,
     fold_in,
@@ -270,6 +270,13 @@ def test_bad_ratings_of_a_newcomer_are_refused_in_a_sentence(movies, stars, pena
 def test_a_model_without_vectors_cannot_fold_in():
     with pytest.raises(LessonError, match="biases and embeddings"):
         fold_in(CollaborativeFilter(4, 7, 0), [1], [3.0], 0.1)
+    with pytest.raises(LessonError, match="biases and embeddings"):
+        fold_in(RatingMLP(4, 7, 2), [1], [3.0], 0.1)
+
+
+def test_real_ratings_have_no_tastes_to_recover():
+    with pytest.raises(LessonError, match="no truth to compare with"):
+        taste_recovery(small_model(), None)
 
 
 # ---------------------------------------------------------------------------------------- what the vectors know
