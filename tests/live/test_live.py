@@ -244,7 +244,7 @@ def test_stop_keeps_the_partial_curve() -> None:
         await ended(live)
         assert 0 < len(live.history) < 2000 and runs.closed
         assert "stopped" in live.state.progress and not live.state.running
-        assert live.text.startswith("Stopped after")
+        assert live.text.startswith("Stopped ")
 
         live.widget.buttons["start"].click()
         await asyncio.sleep(0.1)
