@@ -129,7 +129,7 @@ class Drawing {
 
   // Every update, or the band between the highest and the lowest of each stretch: as a line it would be a field of noise.
   drawUpdates(places) {
-    const thinned = places.length > 1 && places[0][0] === places[1][0];
+    const [first, second] = this.run.points, thinned = second && first[0] === second[0];  // two losses of one update
     this.pen("training", 1, [], thinned ? 0.2 : 0.35);
     if (!thinned) return trace(this.context, places);
     const ends = [0, 1].map((end) => places.filter(([, y], number) => number % 2 === end && y === y));
