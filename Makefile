@@ -47,6 +47,7 @@ setup:
 	@PYTHON="$(PYTHON)" sh tests/tools/setup.sh
 
 lab: setup
+	JUPYTER_CONFIG_PATH="$$PWD/binder/lab$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
 	$(RUN) jupyterlab --ServerApp.root_dir="$$PWD" --LabApp.default_url="/lab/tree/$(FIRST)" --LabApp.app_settings_dir="$$PWD/binder/lab" $(AS_ROOT) $(LAB_ARGS)
 
 check: lint

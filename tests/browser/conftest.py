@@ -25,6 +25,7 @@ CHROMIUM_OPTIONS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+BINDER_LAB = Path(__file__).parents[2] / "binder/lab"  # the settings with which `make lab` starts JupyterLab
 PATIENCE = 60_000  # milliseconds; generous, since the machine may be busy
 
 # JupyterLab is reached through `window.jupyterapp`, which --expose-app-in-browser puts there.
@@ -199,12 +200,13 @@ def start_lab(
         port = free.getsockname()[1]
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR")
     environment = dict(os.environ, **{name: str(private / name) for name in names})
+    environment["JUPYTER_CONFIG_PATH"] = str(BINDER_LAB)
     environment.pop("EPOCH_SYNC", None)
     token = secrets.token_hex(8)
     command = [
         python, "-m", module, "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
         f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--expose-app-in-browser",
-        f"--LabApp.app_settings_dir={Path(__file__).parents[2] / 'binder/lab'}",
+        f"--LabApp.app_settings_dir={BINDER_LAB}",
     ]  # fmt: skip
     with (private / "log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)

@@ -1,11 +1,16 @@
-"""On Binder a kernel that rests makes room for the next before memory runs out; one that works is left alone."""
+"""The course's server. On Binder a kernel that rests makes room for the next before memory runs out; one that works is
+left alone. Everywhere what a kernel says leaves at once.
+"""
 
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from jupyter_client import KernelManager
 
-from tests.tools.session import Watch, session
+from tests.tools.session import ROOT, Watch, session
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux divides shared memory among processes")
 HOLD = "held = b'x' * 250_000_000"
@@ -42,3 +47,21 @@ def test_a_kernel_at_work_is_not_shut_down(tmp_path: Path) -> None:
         assert server.run(resting, "1") == ""
         third = server.open("c.ipynb")
         assert server.kernels() == {busy, third}
+
+
+def test_small_messages_leave_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    c, done = SimpleNamespace(ServerApp=SimpleNamespace()), []
+    settings = {"c": c}
+    exec((ROOT / "binder/lab/jupyter_server_config.py").read_text(), settings)
+    plain = settings["ZMQChannelsWebsocketConnection"]
+    monkeypatch.setattr(plain, "websocket_handler", SimpleNamespace(set_nodelay=done.append))
+    monkeypatch.setattr(plain, "connect", lambda self: done.append("connected"))
+    c.ServerApp.kernel_websocket_connection_class(parent=KernelManager()).connect()
+    assert done == [True, "connected"]
+
+
+@pytest.mark.parametrize("command", [["make", "-n", "lab"], ["binder/start", "env"]])
+def test_both_ways_to_start_the_server_say_so(command: list[str]) -> None:
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    folders = next(line for line in said.splitlines() if "JUPYTER_CONFIG_PATH=" in line)
+    assert "$PWD/binder/lab" in folders or f"{ROOT}/binder/lab" in folders
