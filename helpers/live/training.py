@@ -21,6 +21,7 @@ from helpers.plots import X_AXES
 from helpers.training import History, Progress
 
 FIRST_SLICE = 0.002  # seconds of training before the first frame of a run
+FIRST_PAUSE = 0.008  # seconds after it: it is sent by another thread, which training would keep waiting
 SLICE = 0.025  # seconds of training between two looks at the sliders, at most
 AXES = ("x_axis", "log_scale")
 
@@ -136,10 +137,11 @@ class LiveTraining(Live):
         finally:
             curves.x, curves.log = axes  # the first ones, for Reset
 
-    def _slices(self, values: dict[str, Any]) -> Generator[None]:
-        """One run: trains for a slice, draws if it is time, and lets others work at every yield."""
+    def _slices(self, values: dict[str, Any]) -> Generator[float]:
+        """One run: trains for a slice, draws if it is time, and at every yield lets others work for so long."""
         curve = self._begin(values)
         begun, next_frame, budget, run = perf_counter(), 0.0, FIRST_SLICE, None
+        pause = FIRST_PAUSE
         try:
             run = as_progress(self._make_run(**values))
             while not self._outcome:
@@ -147,9 +149,10 @@ class LiveTraining(Live):
                 if self._outcome or (perf_counter() >= next_frame and not self.sync):
                     next_frame = self._screen.frame(self.curves, self._outcome, perf_counter() - begun)
                 if not self._outcome:
+                    yield pause
+                    pause = 0.0
                     # A slice ends when the next frame is due.
                     budget = min(SLICE, max(next_frame - perf_counter(), FIRST_SLICE))
-                    yield
             self._finished(Run(values, curve.history, self._outcome, float(curve.x("seconds")[-1])))
         except GeneratorExit:
             raise
@@ -191,11 +194,11 @@ def in_words(controls: Mapping[str, Control], values: Mapping[str, Any]) -> dict
 
 
 def advance(run: Iterator[Progress], curve: Curve, budget: float, worker: Worker) -> str:
-    """Train for `budget` seconds; returns how the run ended, or nothing while it goes on."""
+    """Train for `budget` seconds or until newer values wait; returns how the run ended, or nothing while it goes on."""
     ends, outcome = perf_counter() + budget, "complete"
     for progress in run:
         curve.add(progress)
-        if perf_counter() >= ends:
+        if perf_counter() >= ends or worker.wanted:
             outcome = ""
             break
     curve.read()

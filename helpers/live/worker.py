@@ -39,6 +39,7 @@ class Worker:
         self.loop, self._failed = loop, failed
         self.context = contextvars.copy_context()
         self.stopping = self.closed = self._finishing = False
+        self.wanted = False  # newer work came from another thread: what runs may end its slice at once
         self.task: asyncio.Task | None = None
         self._next: Callable[[], Work] | None = None
         self._work: Work | None = None
@@ -57,6 +58,7 @@ class Worker:
         elif self._here():
             self._start(work)
         else:
+            self.wanted = True
             self.loop.call_soon_threadsafe(self._start, work)
 
     def call(self, function: Callable[[], None]) -> None:
@@ -115,6 +117,7 @@ class Worker:
 
     def _step(self) -> float | None:
         """One slice of the newest work; returns how long to wait, or None when there is nothing more to do."""
+        self.wanted = False
         if self._next is not None:
             self._leave()
             make, self._next = self._next, None

@@ -205,6 +205,30 @@ def test_newest_value_wins_within_a_slice() -> None:
     in_loop(scenario)
 
 
+def test_a_newer_value_ends_a_slice() -> None:
+    async def scenario() -> None:
+        closed = []
+
+        def start(value: int) -> Iterator[Progress]:
+            update = 0
+            try:
+                for update in range(1, 41):
+                    if (value, update) == (5, 10):
+                        thread = threading.Thread(target=lambda: live.set(value=6))
+                        thread.start()
+                        thread.join()
+                    yield progress(update, 40, 1.0)
+            finally:
+                closed.append((value, update))
+
+        live = live_training(start, value=int_slider(1, 9, 5))
+        live._repr_mimebundle_()
+        await ended(live)
+        assert closed == [(5, 10), (6, 40)]
+
+    in_loop(scenario)
+
+
 @pytest.mark.fault("the newest values win; one run, no queue")
 @pytest.mark.parametrize("moves", [20, 200])
 def test_storm_of_values_leaves_one_run(moves: int) -> None:
