@@ -38,9 +38,8 @@ def as_html(
         star = "★ " if row["run"] in best else ""
         title = f'<td><button type="button" title="see this run">{star}{html.escape(str(name))}</button></td>'
         body += f'<tr data-run="{row["run"]}" class="{" ".join(kinds)}">{title}{cells}</tr>'
-    return (
-        f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
+    said = f"<caption><span>{html.escape(caption)}</span></caption>"
+    return f"<table>{said}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def write(name: str, value: Any) -> str:
