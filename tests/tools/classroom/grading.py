@@ -144,14 +144,19 @@ def _run_and_judge(
     wanted |= {answer.place: answer.expression for answer in answers.values()}
     needed = needed_cells(sources, wanted)
     marks, problem = _marks(answers, sources, needed, limits, folder)
-    # A cell of the learner's own may have changed what an answer uses in a way that cannot be seen in the code: through
-    # another name, or inside a function. Nobody is marked wrong before all of these have run.
-    own = {place: "" for place, source in enumerate(sources) if source not in given}
-    more = needed_cells(sources, own | wanted)
     wrong = {number: answers[number] for number, mark in marks.items() if mark.status == WRONG}
-    if wrong and more > needed:
-        again, _ = _marks(wrong, sources, more, limits, folder)
-        marks |= {number: mark for number, mark in again.items() if mark.status == RIGHT}
+    if not wrong:
+        return marks, problem
+    # A cell that was left out may have been wanted after all: where a name is missing, everything runs, from the top.
+    # And a cell of the learner's own may have changed what an answer uses in a way that cannot be seen in the code:
+    # through another name, or inside a function. Nobody is marked wrong before all of these have run.
+    missing = any("NameError" in marks[number].hint for number in wrong)
+    own = {place: "" for place, source in enumerate(sources) if source not in given}
+    more = set(range(len(sources))) if missing else needed_cells(sources, own | wanted)
+    if more > needed:
+        again, later = _marks(wrong, sources, more, limits, folder)
+        marks |= {number: mark for number, mark in again.items() if missing or mark.status == RIGHT}
+        problem = later if missing else problem
     return marks, problem
 
 
@@ -161,9 +166,6 @@ def _marks(
     with tempfile.TemporaryDirectory() as kept:
         outs = {number: str(Path(kept) / number) for number in answers}
         errors, problem = _take_out(answers, outs, sources, needed, limits, folder)
-        # A cell that was left out may have been wanted after all: then everything runs, from the top.
-        if any("NameError" in error for error in errors.values()) and len(needed) < len(sources):
-            errors, problem = _take_out(answers, outs, sources, set(range(len(sources))), limits, folder)
         marks = {number: Mark(WRONG, said, answers[number].source) for number, said in errors.items()}
         taken = {number: out for number, out in outs.items() if number not in errors and Path(out).exists()}
         marks |= _judge(taken, answers, limits, folder)
