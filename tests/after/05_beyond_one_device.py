@@ -33,3 +33,9 @@ assert abs(without_memory.validation_loss.iloc[-1] - alone.validation_loss.iloc[
 import multiprocessing
 
 assert not [child for child in multiprocessing.active_children() if "Dask" in child.name]
+
+# %% the two workers have ended: with the cluster's processes they would be more than a session on Binder may hold
+import psutil
+
+started = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
+assert not [command for command in started if "helpers.data_parallel" in command]
