@@ -80,13 +80,13 @@ class Learner:
         state, widget = content["data"].get("state", {}), content["comm_id"]
         if state.get("description") == SLIDER:
             self.widgets["slider"], self.position = widget, state["index"]
-        elif "strokes" in state and "base" in state:
+        elif "x_axes" in state and message["msg_type"] == "comm_open":
             self.widgets["picture"] = widget
         elif "progress-text" in state.get("_dom_classes", ()):
             self.widgets["status"] = widget
         elif widget == self.widgets.get("status"):
             self.said = state.get("value", self.said)
-        return widget == self.widgets.get("picture") and "lines" in state
+        return message["msg_type"] == "comm_msg" and widget == self.widgets.get("picture") and "run" in state
 
     def memory(self) -> tuple[float, float]:
         """Megabytes in use, and of these the kernel's own (what kernels share counted once); Linux only."""

@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -67,15 +68,19 @@ def main(arguments: list[str]) -> int:
 
 
 def measure(names: list[str]) -> int:
-    """Run, print, keep; 1 if a bound was missed."""
-    about, results = machine(), {}
+    """Run, print, keep; 1 if a bound was missed, or a benchmark ended in an error."""
+    about, results, broken = machine(), {}, []
     print(" · ".join(f"{name} {value}" for name, value in about.items() if value is not None), flush=True)
     for name in names:
         print(f"\n{name}: {_about(BENCHMARKS[name])}", flush=True)
         results[name] = []
-        for row in BENCHMARKS[name]():
-            print(f"  {row}", flush=True)
-            results[name].append(asdict(row) | {"met": row.met})
+        try:
+            for row in BENCHMARKS[name]():
+                print(f"  {row}", flush=True)
+                results[name].append(asdict(row) | {"met": row.met})
+        except Exception:  # hours of other measurements must not be lost with it
+            traceback.print_exc()
+            broken.append(name)
     about["load_after"] = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     slower = became_slower(about, results)
     file = _keep(about, results)
@@ -85,7 +90,9 @@ def measure(names: list[str]) -> int:
         print(line)
     if missed:
         print(f"Missed: {'; '.join(missed)}.")
-    return 1 if missed else 0
+    if broken:
+        print(f"Not measured to the end: {', '.join(broken)}.")
+    return 1 if missed or broken else 0
 
 
 def became_slower(about: dict, results: dict) -> list[str]:

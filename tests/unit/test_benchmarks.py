@@ -7,7 +7,7 @@ import torch
 
 from helpers.models import CollaborativeFilter
 from helpers.training import Config
-from tests.benchmarks import loops, measuring, peers, run
+from tests.benchmarks import kernels, loops, measuring, peers, run
 from tests.benchmarks.measuring import Row
 
 SHAPE, CONFIG = (30, 40), Config(num_epochs=2, batch_size=64, learning_rate=0.01)
@@ -96,3 +96,23 @@ def test_an_unknown_benchmark_is_refused(capsys):
     with pytest.raises(SystemExit):
         run.main(["peers", "speed"])
     assert "speed" in capsys.readouterr().err
+
+
+def test_a_benchmark_that_fails_costs_nobody_elses_results(monkeypatch, tmp_path, capsys):
+    def breaks():
+        yield Row("before the error", 1.0)
+        raise OSError("the browser is gone")
+
+    monkeypatch.setattr(run, "RESULTS", tmp_path)
+    monkeypatch.setattr(run, "BENCHMARKS", {"one": breaks, "two": lambda: iter([Row("after it", 2.0)])})
+    assert run.measure(["one", "two"]) == 1
+    (file,) = tmp_path.glob("*.json")
+    kept = json.loads(file.read_text())["results"]
+    assert [row["what"] for rows in kept.values() for row in rows] == ["before the error", "after it"]
+    said = capsys.readouterr()
+    assert "Not measured to the end: one." in said.out and "the browser is gone" in said.err
+
+
+def test_a_class_of_one_is_measured():
+    slowest, *memory = kernels.ten_kernels(number=1, moves=2)
+    assert 0 < slowest.ratio < 60 and all(100 < row.ratio < 2_000 for row in memory)
