@@ -159,3 +159,10 @@ def test_unanswered_is_calm(name: str) -> None:
 
 def test_a_rounded_mistake_is_met_by_name() -> None:
     assert "share of the samples" in check("2.7", 0.4334).text
+
+
+def test_micro_batches_taken_to_be_of_one_size_are_met_whatever_they_are_divided_by() -> None:
+    def accumulate_over_the_true_number(gradient_of_mean, micro_batches):
+        return accumulate_all_but_the_last_equal(gradient_of_mean, micro_batches) * 8 / 6
+
+    assert "each has a size of its own" in check("2.6", accumulate_over_the_true_number).text

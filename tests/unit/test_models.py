@@ -53,6 +53,9 @@ def test_a_penalty_belongs_to_a_forward(make):
     model.penalty()
     with pytest.raises(LessonError, match="call the model in training mode first"):
         model.penalty()
+    model.eval()(ROWS)
+    with pytest.raises(LessonError, match="call the model in training mode first"):
+        model.penalty()
 
 
 @pytest.mark.parametrize("make", [CollaborativeFilter, RatingMLP])
