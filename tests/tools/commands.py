@@ -38,14 +38,14 @@ JOBS = {
         "python3 -m venv .venv",
         ".venv/bin/python -m pip install uv",
         ".venv/bin/python -m uv pip install --torch-backend=auto -r requirements.txt",
-        ".venv/bin/python -m jupyterlab",
+        ".venv/bin/python -m jupyterlab --config=binder/lab/jupyter_server_config.py",
         ".venv/bin/python -m pytest",
     ),
     "windows": (
         "py -m venv .venv",
         r".venv\Scripts\python -m pip install uv",
         r".venv\Scripts\python -m uv pip install --torch-backend=auto -r requirements.txt",
-        r".venv\Scripts\python -m jupyterlab",
+        r".venv\Scripts\python -m jupyterlab --config=binder/lab/jupyter_server_config.py",
         r".venv\Scripts\python -m pytest",
     ),
     "wheels": ('python3 -m pip wheel -r requirements.txt "setuptools>=77" -w wheels',),
@@ -117,7 +117,7 @@ def run(command: str) -> None:
     """Run a line in the shell; one that opens JupyterLab is ended once it serves. Raises RuntimeError when it fails."""
     print(f"$ {command}", flush=True)
     environment = os.environ | {"BROWSER": "true", "JUPYTER_ALLOW_ROOT": "1"}
-    if "make lab" not in command and not command.endswith("jupyterlab"):
+    if "make lab" not in command and "-m jupyterlab" not in command:
         if subprocess.run(command, shell=True, env=environment).returncode != 0:
             raise RuntimeError(f"{command} failed")
         return
