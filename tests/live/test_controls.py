@@ -59,7 +59,7 @@ def test_menus_write_options_as_asked() -> None:
 
 
 def test_a_checkbox_is_true_or_false_and_not_one() -> None:
-    assert value(checkbox(True)) is True
+    assert value(checkbox(True)) is True and checkbox().texts == ("off", "on")
     with pytest.raises(LessonError):
         checkbox(True).position("shuffle", 1)
 
@@ -71,7 +71,7 @@ def test_units_stand_beside_the_number() -> None:
 @pytest.mark.parametrize(
     ("number", "written"),
     [(1024, "1,024"), (0.0015, "0.0015"), (1e-4, "0.0001"), (1.0, "1"), (0, "0"), (-2.5, "-2.5"), (1e-9, "1e-09"),
-     (29_300.0, "29,300"), (3e10, "3e+10"), (True, "True"), ("adam", "adam")],
+     (1e-6, "0.000001"), (29_300.0, "29,300"), (3e10, "3e+10"), (True, "True"), ("adam", "adam")],
 )  # fmt: skip
 def test_numbers_are_written_as_people_write_them(number: object, written: str) -> None:
     assert write_number(number) == written
@@ -151,3 +151,12 @@ def test_a_log_slider_over_any_decades_begins_at_its_value(decade: int, decades:
     assert value(control) == pytest.approx(first, rel=1e-8)
     gaps = np.diff(np.log10(control.options))
     assert gaps.min() > 0 and gaps.max() < 0.31
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [(lambda: menu(["sgd", "adam"], "adamw"), "value"), (lambda: float_slider(0, 1, 0.5, step=-1), "step")],
+)
+def test_what_is_refused_is_named(make: Callable[[], Control], named: str) -> None:
+    with pytest.raises(LessonError, match=rf"\b{named}\b"):
+        make()

@@ -142,6 +142,7 @@ def test_a_good_search_is_right_and_told_that_its_score_flatters(few) -> None:
         (GOOD, {"number": 2}, "at least 12 tries"),
         ({"num_epochs": [1, 2]}, {"number": 2}, "over 1 settings"),
         ({"learning_rate": linear(0.0001, 0.1)}, {"fit": False}, "logarithmic scale"),
+        ({"learning_rate": linear(0.01, 0.1)}, {"fit": False}, "logarithmic scale"),
         (
             SearchSpace(learning_rate=log(0.0001, 0.0003), weight_decay=linear(0, 0.1), batch_size=log(512, 2048)),
             {}, "It never turned num_epochs",

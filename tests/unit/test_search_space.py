@@ -55,6 +55,8 @@ def test_steps_rise_from_end_to_end(knob: Knob, number: int) -> None:
 @given(ranges(), st.integers(0, 2**32 - 1))
 def test_draws_are_repeatable_and_in_range(knob: Knob, seed: int) -> None:
     space = SearchSpace(setting=knob, optimizer=choices("adam", "sgd"))
+    with pytest.raises(LessonError, match=r"^number must be"):
+        space.draws(0, seed)
     draws = space.draws(5, seed)
     assert draws == space.draws(5, seed)
     assert all(knob.low <= draw["setting"] <= knob.high and draw["optimizer"] in ("adam", "sgd") for draw in draws)
