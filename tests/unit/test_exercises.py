@@ -318,3 +318,7 @@ def test_how_far_praises_who_has_solved_all(fresh, monkeypatch):
 def test_how_far_knows_which_notebooks_there_are(notebook):
     with pytest.raises(LessonError, match="notebook must be one of 1, 2, 3, 4, 5"):
         how_far(notebook)
+
+
+def test_praise_that_says_right_itself_is_not_said_twice() -> None:
+    assert number(3, right="Right on time.")(3).text == "Right on time."

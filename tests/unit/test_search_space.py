@@ -39,6 +39,10 @@ def test_place_undoes_at(knob: Knob, place: float) -> None:
     assert 0 <= knob.place(value) <= 1
 
 
+def test_choices_lie_side_by_side() -> None:
+    assert [choices("adam", "sgd").place(name) for name in ("adam", "sgd")] == [0.25, 0.75]
+
+
 @given(ranges(), st.floats(0, 1), st.floats(0, 1))
 def test_farther_on_the_scale_is_never_less(knob: Knob, one: float, other: float) -> None:
     low, high = sorted((one, other))
