@@ -25,6 +25,7 @@ from tests.benchmarks.measuring import Row, machine
 from tests.browser.conftest import CHROMIUM_OPTIONS, LivePart, Notebook, find_chromium, start_lab
 
 PRESSES = 40
+ECHOED_IN = "key press to the answer of a part that does nothing, in"
 PLAYGROUND = Path(__file__).parents[2] / "notebooks/04_hyperparameter_playground.ipynb"
 
 IMPORTS = """
@@ -178,14 +179,8 @@ class Bench:
         self.live.wait_until_done()
         return latencies
 
-    def echo(self, cell: int, where: str) -> Row:
-        """What a press takes without any work of ours: the cell holds `ECHO`."""
-        echoes = self._echoes(cell)
-        spread = f"{len(echoes)} presses, {min(echoes):.0f} to {max(echoes):.0f} ms"
-        what = f"key press to the answer of a part that does nothing, in {where}: ms"
-        return Row(what, statistics.median(echoes), details=spread)
-
-    def _echoes(self, cell: int) -> list[float]:
+    def echoes(self, cell: int) -> list[float]:
+        """Milliseconds from key press to an answer that cost the kernel nothing; the cell holds `ECHO`."""
         self.notebook.run(cell)
         label = self.page.locator(".widget-label", has_text=re.compile("^echo$"))
         root = self.page.locator(".jp-OutputArea-output", has=label).first
@@ -291,15 +286,19 @@ def playground_and_echo(folder: str) -> tuple[Path, list[int]]:
     return path, [number for number in range(last + 1) if notebook.cells[number].cell_type == "code"]
 
 
+def of_presses(what: str, latencies: list[float], at_most: float | None = None) -> Row:
+    """The median of some presses, and their range."""
+    spread = f"{len(latencies)} presses, {min(latencies):.0f} to {max(latencies):.0f} ms"
+    return Row(what, statistics.median(latencies), at_most=at_most, details=spread)
+
+
 def key_presses(bench: Bench) -> Iterator[Row]:
     """How soon the first frame of the new run is there, in notebook 4 itself."""
     for slider in ("learning rate", "batch size"):
         for idle, median, tail in ((True, 45, 80), (False, 60, 100)):
             latencies = bench.latencies(slider, idle, epochs=("epochs", 29))
-            spread = f"{len(latencies)} presses, {min(latencies):.0f} to {max(latencies):.0f} ms"
             moment = "idle" if idle else "while training"
-            what = f"key press to first frame, {slider}, {moment}: ms"
-            yield Row(what, statistics.median(latencies), at_most=median, details=spread)
+            yield of_presses(f"key press to first frame, {slider}, {moment}: ms", latencies, at_most=median)
             yield Row("the same, 95th percentile: ms", statistics.quantiles(latencies, n=20)[-1], at_most=tail)
 
 
@@ -337,10 +336,10 @@ def rows() -> Iterator[Row]:
         with notebook_in_browser(path) as notebook:
             bench = Bench(notebook, cells)
             yield from key_presses(bench)
-            yield bench.echo(cells[-1] + 1, "notebook 4")
+            yield of_presses(f"{ECHOED_IN} notebook 4: ms", bench.echoes(cells[-1] + 1))
     with notebook_in_browser(None, IMPORTS, LIVE, PLAIN, NOTES, SIZE, ECHO) as notebook:
         bench = Bench(notebook)
-        yield bench.echo(5, "an empty notebook")
+        yield of_presses(f"{ECHOED_IN} an empty notebook: ms", bench.echoes(5))
         plain, with_picture = bench.whole_runs()
         yield Row("default run, 100,000 ratings × 10 epochs, one core: s", plain, at_most=1.5)
         yield Row("the same with the live picture, times", with_picture / plain, at_most=1.15)
