@@ -1,8 +1,8 @@
 """How the course's server, started by `make lab` or `binder/start`, sends: at once.
 
-TCP keeps the second of two small messages back until the browser has acknowledged the first, which it does after 40 ms
-if it has nothing else to say. A part that trains sends small messages all the time, so that every move of a slider
-would wait for it.
+TCP keeps the second of two small messages back until the other side has acknowledged the first, and Linux may take
+40 ms over that if the browser has nothing else to say. A part that trains sends small messages all the time, so that
+the answer to a slider would wait behind them.
 """
 
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
