@@ -110,8 +110,14 @@ class Notebook:
         self.page.evaluate("() => window.jupyterapp.shell.currentWidget?.sessionContext?.shutdown?.()")
 
     def _command(self, command: str) -> None:
-        # The promise of a run command is kept when the cells have ended.
-        self.page.evaluate("command => window.jupyterapp.commands.execute(command)", command)
+        # The promise of a run command is kept when the cells have ended, or never where a message went missing.
+        self.page.evaluate(
+            """([command, patience]) => Promise.race([
+              window.jupyterapp.commands.execute(command),
+              new Promise((_, giveUp) => setTimeout(() => giveUp(`${command} has not ended in time`), patience)),
+            ])""",
+            [command, 3 * PATIENCE],
+        )
 
 
 class LivePart:
