@@ -2,7 +2,3 @@
 
 Read `training/loop.py` first: the loop is there. Imports run one way: live, plots, training, models and data.
 """
-
-from helpers.devices import choose_threads
-
-choose_threads()

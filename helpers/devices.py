@@ -96,3 +96,6 @@ def choose_threads() -> int:
     threads = 1 if asked == 1 else min(asked, available_cores())
     torch.set_num_threads(threads)
     return threads
+
+
+choose_threads()  # whatever computes here imports this module

@@ -72,16 +72,23 @@ def how_far(notebook: int) -> Reply:
 
 
 def find(name: str) -> Judge:
-    """The judge of one exercise."""
-    known = exercises()
-    if not isinstance(name, str) or name not in known:
-        raise LessonError(f"There is no exercise {shown(name)}{did_you_mean(name, known)}.")
-    return known[name]
+    """The judge of one exercise, of the instructor's or of the course's; no other notebook's judges are loaded."""
+    if isinstance(name, str):
+        own = getattr(own_judges(), "EXERCISES", {})
+        notebook = name.partition(".")[0]
+        course = _of_notebook(int(notebook)) if notebook in map(str, NOTEBOOKS) else {}
+        if judge := own.get(name) or course.get(name):
+            return judge
+    raise LessonError(f"There is no exercise {shown(name)}{did_you_mean(name, exercises())}.")
 
 
 def exercises() -> dict[str, Judge]:
     """All exercises of the course by name."""
     found: dict[str, Judge] = {}
     for notebook in NOTEBOOKS:
-        found |= import_module(f"helpers.exercises.notebook_{notebook}").EXERCISES
+        found |= _of_notebook(notebook)
     return found | getattr(own_judges(), "EXERCISES", {})
+
+
+def _of_notebook(notebook: int) -> dict[str, Judge]:
+    return import_module(f"helpers.exercises.notebook_{notebook}").EXERCISES

@@ -70,10 +70,11 @@ def test_one_answer_to_whether_live_parts_run_in_place(monkeypatch, value, at_on
     assert worker.runs_in_place is progress.runs_in_place is runs_in_place
 
 
-def test_importing_helpers_chooses_the_threads():
+@pytest.mark.parametrize("package", ["data", "models"])  # one of them is imported by all else that computes
+def test_importing_what_computes_chooses_the_threads(package):
     environment = {**os.environ, "OMP_NUM_THREADS": "7"}
     environment.pop("EPOCH_THREADS", None)
-    script = "import helpers, torch; print(torch.get_num_threads())"
+    script = f"import helpers.{package}, torch; print(torch.get_num_threads())"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
     assert found.stdout == "1\n"
 

@@ -4,6 +4,8 @@ import contextlib
 import copy
 import itertools
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -322,3 +324,13 @@ def test_how_far_knows_which_notebooks_there_are(notebook):
 
 def test_praise_that_says_right_itself_is_not_said_twice() -> None:
     assert number(3, right="Right on time.")(3).text == "Right on time."
+
+
+def test_a_check_loads_the_judges_of_its_own_notebook_only() -> None:
+    code = (
+        "import sys; from helpers.exercises import check; print(check('1.1', 5).passed); "
+        "print(sorted(name for name in sys.modules if name.startswith('helpers.exercises.notebook_')), "
+        "'torch' in sys.modules)"
+    )
+    said = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert said == "False\n['helpers.exercises.notebook_1'] False\n"

@@ -31,8 +31,8 @@ _pathlib.Path({path!r}).write_bytes(_cloudpickle.dumps({answer}))
 """
 PREPARE = """
 import json as _json, pathlib as _pathlib, pickle as _pickle
-from helpers.exercises import check as _check, exercises as _exercises
-_exercises()
+from helpers.exercises import check as _check, find as _find
+for _number in {numbers!r}: _find(_number)
 """
 JUDGE = """
 _reply = _check({number!r}, _pickle.loads(_pathlib.Path({path!r}).read_bytes()))
@@ -247,7 +247,7 @@ def _judge(outs: dict[str, str], answers: dict[str, _Answer], limits: Limits, fo
     while waiting:
         numbers = list(waiting)
         cells = [JUDGE.format(number=number, path=waiting[number]) for number in numbers]
-        outcome = run_cells(cells, folder, limits, PREPARE)
+        outcome = run_cells(cells, folder, limits, PREPARE.format(numbers=numbers))
         for at, number in enumerate(numbers):
             reply, source = Path(waiting[number] + ".json"), answers[number].source
             if reply.exists():
