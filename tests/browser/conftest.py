@@ -19,7 +19,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, TimeoutError, sync_playwright
 
 CHROMIUM_OPTIONS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -27,6 +27,7 @@ CHROMIUM_OPTIONS = [
 ]  # fmt: skip
 BINDER_LAB = Path(__file__).parents[2] / "binder/lab"  # the settings with which `make lab` starts JupyterLab
 PATIENCE = 60_000  # milliseconds; generous, since the machine may be busy
+TOO_LONG = "has not ended in time"
 
 # JupyterLab is reached through `window.jupyterapp`, which --expose-app-in-browser puts there.
 NOTEBOOK_READY = """() => {
@@ -78,7 +79,14 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run every cell and wait until the last has ended."""
-        self._command("notebook:run-all-cells")
+        try:
+            self._command("notebook:run-all-cells")
+        except Error as error:  # as in `wait_for_kernel`, a message may have gone missing
+            if TOO_LONG not in str(error):
+                raise
+            self.page.reload(wait_until="domcontentloaded")
+            self.wait_for_kernel()
+            self._command("notebook:run-all-cells")
 
     def run(self, *numbers: int) -> None:
         """Run these cells, from 0, and wait until the last has ended."""
@@ -112,11 +120,11 @@ class Notebook:
     def _command(self, command: str) -> None:
         # The promise of a run command is kept when the cells have ended, or never where a message went missing.
         self.page.evaluate(
-            """([command, patience]) => Promise.race([
+            """([command, patience, words]) => Promise.race([
               window.jupyterapp.commands.execute(command),
-              new Promise((_, giveUp) => setTimeout(() => giveUp(`${command} has not ended in time`), patience)),
+              new Promise((_, giveUp) => setTimeout(() => giveUp(new Error(`${command} ${words}`)), patience)),
             ])""",
-            [command, 3 * PATIENCE],
+            [command, 2 * PATIENCE, TOO_LONG],
         )
 
 
