@@ -123,3 +123,13 @@ def test_only_the_cells_that_an_answer_needs_run() -> None:
     fills = ["board = {}\ndef score(name):\n    board[name] = 1", "score('one')", "names = board", "best = min(board)"]
     assert needed_cells(fills, {3: "best"}) == {0, 1, 3}
     assert needed_cells(["def f(a):\n    return a * b", "b = 2", "a = 3", "answer = f(1)"], {3: "answer"}) == {0, 1, 3}
+    # What a function uses matters where it is called, and a loop's own name only inside it.
+    uncalled = ["a = 1", "def f():\n    return a\nb = 2", "answer = b"]
+    assert needed_cells(uncalled, {2: "answer"}) == {1, 2}
+    loops = ["for a in range(3):\n    print(a)", "b = 2", "for a in [b]:\n    c = a", "answer = c"]
+    assert needed_cells(loops, {3: "answer"}) == {1, 2, 3}
+    # The course's own modules stay as they are, unless a learner gives their name to something else.
+    drawn = ["from helpers import plots", "plots.show(1)", "answer = plots"]
+    assert needed_cells(drawn, {2: "answer"}) == {0, 2}
+    assert needed_cells([*drawn[:2], "plots = [1]", "plots.append(2)", "answer = plots"], {4: "answer"}) == {2, 3, 4}
+    assert needed_cells(["import torch", "torch.manual_seed(1)", "answer = torch"], {2: "answer"}) == {0, 1, 2}
