@@ -7,15 +7,15 @@ import io
 import os
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import nbformat
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Lab, LivePart, Notebook, check_boxes
+from tests.browser.conftest import Lab, LivePart, Notebook, check_boxes, notebooks_in
 
 pytestmark = pytest.mark.browser
 
@@ -47,6 +47,32 @@ live = live_training(
 live
 """
 OpenNotebook = Callable[..., Notebook]
+Shown = tuple[Notebook, LivePart]
+SIZE = {"width": 1280, "height": 1000}
+
+
+@pytest.fixture(scope="module")
+def kept_open(lab: Lab, browser: Browser) -> Iterator[Notebook]:
+    """A notebook for tests that only use its live part: a page and a kernel for each would take most of their time."""
+    with notebooks_in(lab, browser) as open_one:
+        notebook = open_one(IMPORTS, LIVE, viewport=SIZE)
+        notebook.run(0)
+        yield notebook
+
+
+@pytest.fixture
+def shown(kept_open: Notebook) -> Iterator[Shown]:
+    """A live part of the test's own whose first run is over; the page has its usual size and theme afterwards."""
+    kept_open.run(1)
+    live = kept_open.live()
+    live.wait_until_done()
+    yield kept_open, live
+    kept_open.page.set_viewport_size(SIZE)
+    choose_theme(kept_open, "Light")
+
+
+def choose_theme(notebook: Notebook, theme: str) -> None:
+    notebook.page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})")
 
 
 def open_live(open_notebook: OpenNotebook, *more_cells: str, **options) -> tuple[Notebook, LivePart]:
@@ -79,9 +105,9 @@ def test_a_move_trains_and_the_curve_grows_at_one_height(open_notebook: OpenNote
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
-def test_the_curves_have_the_themes_colours(open_notebook: OpenNotebook, theme: str) -> None:
-    notebook, live = open_live(open_notebook)
-    notebook.page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})")
+def test_the_curves_have_the_themes_colours(shown: Shown, theme: str) -> None:
+    notebook, live = shown
+    choose_theme(notebook, theme)
     notebook.page.wait_for_timeout(1500)
     shown = live.picture.evaluate("canvas => canvas.toDataURL()").split(",")[1]
     image = np.asarray(Image.open(io.BytesIO(base64.b64decode(shown))).convert("RGB")).astype(int)
@@ -94,8 +120,8 @@ def test_the_curves_have_the_themes_colours(open_notebook: OpenNotebook, theme: 
         assert (np.abs(image - colour).max(axis=2) < 12).sum() > 100
 
 
-def test_axis_scale_and_legend_need_no_kernel(open_notebook: OpenNotebook) -> None:
-    notebook, live = open_live(open_notebook)
+def test_axis_scale_and_legend_need_no_kernel(shown: Shown) -> None:
+    notebook, live = shown
     notebook.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
     looks = set()
 
@@ -118,8 +144,8 @@ def test_axis_scale_and_legend_need_no_kernel(open_notebook: OpenNotebook) -> No
     assert live.progress.inner_text() == "update 480 of 480 · epoch 40 of 40 · done"  # nothing was trained
 
 
-def test_values_are_read_off_by_mouse_and_by_keys(open_notebook: OpenNotebook) -> None:
-    notebook, live = open_live(open_notebook)
+def test_values_are_read_off_by_mouse_and_by_keys(shown: Shown) -> None:
+    notebook, live = shown
     readout, keyboard = live.root.locator(".readout"), notebook.page.keyboard
     box = live.picture.bounding_box()
     live.picture.hover(position={"x": box["width"] / 2, "y": box["height"] / 2})
@@ -143,11 +169,15 @@ SIZES = [(1366, 768), (1920, 1080), (700, 900), (390, 844)]
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_a_live_part_fits_the_screen(open_notebook: OpenNotebook, width: int, height: int) -> None:
-    notebook, live = open_live(open_notebook, viewport={"width": width, "height": height})
+def test_a_live_part_fits_the_screen(shown: Shown, width: int, height: int) -> None:
+    notebook, live = shown
+    notebook.page.set_viewport_size({"width": width, "height": height})
+    toggle = "() => jupyterapp.commands.execute('application:toggle-left-area')"
     if width < 500:  # nobody reads beside the file browser there
-        notebook.page.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
+        notebook.page.evaluate(toggle)
     check_boxes(notebook, live, width)
+    if width < 500:
+        notebook.page.evaluate(toggle)
 
 
 @pytest.mark.fault("one line that says so, and what to do")
@@ -196,8 +226,8 @@ live_training(leave, steps=int_slider(1, 9, 5))
     assert "still here" in notebook.cell(2).locator(".jp-OutputArea-output").inner_text()
 
 
-def test_names_values_and_tips_reach_the_accessibility_tree(open_notebook: OpenNotebook) -> None:
-    notebook, live = open_live(open_notebook)
+def test_names_values_and_tips_reach_the_accessibility_tree(shown: Shown) -> None:
+    notebook, live = shown
     session = notebook.page.context.new_cdp_session(notebook.page)
     tree = session.send("Accessibility.getFullAXTree")["nodes"]
     found = {}
@@ -217,8 +247,8 @@ def test_names_values_and_tips_reach_the_accessibility_tree(open_notebook: OpenN
     assert any(role == "image" and name.startswith("Ended after") for role, name in found if name)
 
 
-def test_keyboard_alone(open_notebook: OpenNotebook) -> None:
-    notebook, live = open_live(open_notebook)
+def test_keyboard_alone(shown: Shown) -> None:
+    notebook, live = shown
     keyboard = notebook.page.keyboard
     focused = """() => {
       const { ariaLabel, labels, textContent } = document.activeElement;
@@ -246,8 +276,8 @@ def test_keyboard_alone(open_notebook: OpenNotebook) -> None:
 
 
 @pytest.mark.parametrize("moves", [20, 200])
-def test_dragging_through_many_values_ends_with_the_last(open_notebook: OpenNotebook, moves: int) -> None:
-    notebook, live = open_live(open_notebook)
+def test_dragging_through_many_values_ends_with_the_last(shown: Shown, moves: int) -> None:
+    notebook, live = shown
     live.watch()
     for move in range(moves):
         live.move("num epochs", 10 + move % 90 if move < moves - 1 else 29)  # 300 epochs in the end

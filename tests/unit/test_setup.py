@@ -99,12 +99,22 @@ def bare_project(project: Path) -> Path:
     return project
 
 
-@pytest.fixture
-def ready_project(project: Path) -> Path:
-    """The same, set up."""
+@pytest.fixture(scope="module")
+def kept_environment(project: Path) -> Path:
+    """A .venv that set-up made, put aside: making one takes seconds, copying it back a moment."""
     require(project, "1.0")
+    shutil.rmtree(project / ".venv", ignore_errors=True)
     done = set_up(project)
     assert done.returncode == 0, done.stderr
+    return Path(shutil.copytree(project / ".venv", project / "kept", symlinks=True))
+
+
+@pytest.fixture
+def ready_project(project: Path, kept_environment: Path) -> Path:
+    """The same, set up."""
+    require(project, "1.0")
+    shutil.rmtree(project / ".venv", ignore_errors=True)
+    shutil.copytree(kept_environment, project / ".venv", symlinks=True)
     assert tiny(project) == "1.0"
     return project
 
