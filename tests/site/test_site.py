@@ -29,9 +29,9 @@ IN_THE_DARK = PAGES if "EPOCH_SITE" in os.environ else ["index.html", CHAPTERS[3
 CHANGES_NOTHING_AT_FIRST = {("01-live-counting", "drop_last")}
 # Compared with fresh runs: (notebook, how many, parts that need little else of it).
 AGAIN = [
-    ("01", 10, ("draw-one-epoch", "live-counting", "live-batch-size")),
-    ("02", 12, ("one-update-live", "noise-live", "outlier-live", "bowl-live-picture")),
-    ("04", 8, ("the-playground",)),
+    ("01", 6, ("draw-one-epoch", "live-counting", "live-batch-size")),
+    ("02", 8, ("one-update-live", "noise-live", "outlier-live", "bowl-live-picture")),
+    ("04", 6, ("the-playground",)),
 ]
 
 
