@@ -84,8 +84,8 @@ def open_live(open_notebook: OpenNotebook, *more_cells: str, **options) -> tuple
     return notebook, live
 
 
-def test_a_move_trains_and_the_curve_grows_at_one_height(open_notebook: OpenNotebook) -> None:
-    notebook, live = open_live(open_notebook)
+def test_a_move_trains_and_the_curve_grows_at_one_height(shown: Shown) -> None:
+    notebook, live = shown
     width, pixels = live.picture.evaluate("canvas => [canvas.clientWidth, canvas.width]")
     assert width > 500 and pixels == width * notebook.page.evaluate("devicePixelRatio")
     before = live.picture.evaluate("canvas => canvas.toDataURL()")
@@ -369,8 +369,8 @@ print("widgets", len(ipywidgets.widgets.widget._instances), "figures", figures, 
 
 
 @pytest.mark.fault('"Diverged in epoch …"; the next move trains')
-def test_divergence_is_said_and_the_next_move_recovers(open_notebook: OpenNotebook) -> None:
-    notebook, live = open_live(open_notebook)
+def test_divergence_is_said_and_the_next_move_recovers(shown: Shown) -> None:
+    notebook, live = shown
     notebook.page.get_by_role("combobox", name="optimizer").select_option("sgd")
     live.wait_until_done("diverged")
     assert live.text.inner_text().startswith("Diverged in epoch 1")

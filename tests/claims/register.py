@@ -17,10 +17,11 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from statistics import mean, stdev
+from typing import TYPE_CHECKING
 
-from scipy.stats import t as student
-
-from helpers.data import Ratings, load_ratings
+# Whoever only reads the register, as every run of pytest does, needs neither PyTorch nor SciPy.
+if TYPE_CHECKING:
+    from helpers.data import Ratings
 
 RESULTS = Path(__file__).resolve().parent / "results"
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -132,6 +133,8 @@ RATINGS = ("embedded", "movielens")
 @cache
 def ratings(data: str) -> Ratings:
     """The ratings a claim is tried on; real MovieLens comes from the folder that `MOVIELENS_DIR` names."""
+    from helpers.data import load_ratings
+
     if data == "embedded":
         return load_ratings()
     return load_ratings(Path(os.environ["MOVIELENS_DIR"]) / "ml-latest-small")
@@ -166,6 +169,8 @@ class Result:
         """Half the width of the 95 % interval of the mean effect (Student's t over the seeds)."""
         if self.n < 2:
             return math.inf
+        from scipy.stats import t as student
+
         return float(student.ppf(0.975, self.n - 1)) * stdev(self.effects) / math.sqrt(self.n)
 
     @property
