@@ -160,3 +160,67 @@ def test_a_log_slider_over_any_decades_begins_at_its_value(decade: int, decades:
 def test_what_is_refused_is_named(make: Callable[[], Control], named: str) -> None:
     with pytest.raises(LessonError, match=rf"\b{named}\b"):
         make()
+
+
+NAMED = {"unit": "u", "label": "l"}
+
+
+@pytest.mark.parametrize(
+    ("made", "is_"),
+    [
+        (powers_of_two(1, 4, 4), Control("slider", (1, 2, 4), ("1", "2", "4"), 2)),
+        (powers_of_two(1, 4, 2, "t", **NAMED), Control("slider", (1, 2, 4), ("1 u", "2 u", "4 u"), 1, "t", "l")),
+        (log_slider(1, 3, 2), Control("slider", (1, 1.5, 2, 3), ("1", "1.5", "2", "3"), 2)),
+        (log_slider(1, 2, 2, "t", **NAMED), Control("slider", (1, 1.5, 2), ("1 u", "1.5 u", "2 u"), 2, "t", "l")),
+        (int_slider(1, 3, 1), Control("slider", (1, 2, 3), ("1", "2", "3"), 0)),
+        (int_slider(1, 2, 2, "t", **NAMED), Control("slider", (1, 2), ("1 u", "2 u"), 1, "t", "l")),
+        (float_slider(0, 1, 0.5, step=0.5), Control("slider", (0, 0.5, 1), ("0", "0.5", "1"), 1)),
+        (float_slider(0, 1, 1, "t", step=1, **NAMED), Control("slider", (0, 1), ("0 u", "1 u"), 1, "t", "l")),
+        (menu([3, 4]), Control("menu", (3, 4), ("3", "4"), 0)),
+        (menu([3, 4], 4, "t", label="l"), Control("menu", (3, 4), ("3", "4"), 1, "t", "l")),
+        (checkbox(), Control("checkbox", (False, True), ("off", "on"), 0)),
+        (checkbox(True, "t", label="l"), Control("checkbox", (False, True), ("off", "on"), 1, "t", "l")),
+    ],
+)  # fmt: skip
+def test_what_every_maker_gives(made: Control, is_: Control) -> None:
+    assert made == is_
+
+
+@pytest.mark.fault("one sentence that names it, says what was given and what there is")
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: int_slider(1, 5, 9), "A slider goes from low to high with its value between them, not 1, 5, 9."),
+        (lambda: powers_of_two(2, 2, 2), "A slider goes from low to high with its value between them, not 2, 2, 2."),
+        (lambda: float_slider(1, 1, 1), "A slider goes from low to high, but 1 is not below 1."),
+        (lambda: int_slider(0, 2000, 3), "A slider has at most 2,000 steps: give a step larger than 1."),
+        (lambda: int_slider(-2000, 0, 0), "A slider has at most 2,000 steps: give a step larger than 1."),
+        (lambda: int_slider("a", 5, 2), "low must be a whole number, such as 3; you gave 'a'."),
+        (lambda: int_slider(1, 5.5, 2), "high must be a whole number, such as 3; you gave 5.5."),
+        (lambda: int_slider(1, 5, "c"), "value must be a whole number, such as 3; you gave 'c'."),
+        (lambda: int_slider(1, 5, 2, step=0), "step must be a whole number of 1 or more, such as 1 or 64; you gave 0."),
+        (lambda: int_slider(1, 9, 5, label=5), "label must be words in quotation marks; you gave 5."),
+        (lambda: menu([]), "A menu needs at least one option."),
+        (lambda: menu(5), "A menu's options are words, numbers or the like, such as ['sgd', 'adam']; you gave 5."),
+        (lambda: menu(["sgd", "adam"], "adamw"), "value has no 'adamw': choose one of 'sgd', 'adam'."),
+        (lambda: menu([1, 2]).position("rungs", 5), "rungs has no 5: choose one of 1, 2."),
+        (lambda: powers_of_two(1, 8, 2).position("size", 5), "size has no 5: its nearest values are 2 and 4."),
+        (lambda: powers_of_two(1, 4, 2).position("size", "x"), "size has no 'x': choose one of 1, 2, 4."),
+    ],
+)  # fmt: skip
+def test_what_is_refused_gets_this_sentence(make: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(LessonError) as refused:
+        make()
+    assert str(refused.value) == sentence
+
+
+def test_a_value_is_found_where_rounding_moved_it_and_only_there() -> None:
+    assert int_slider(1, 9, 5).position("n", 3 + 1e-10) == 2
+    assert menu([10**17, 10**17 + 1]).position("n", 10**17 + 1) == 1
+    assert float_slider(-0.3, 0.3, 0.3, step=0.1).options[3] == 0  # not the 5e-17 that adding 0.1 three times leaves
+    assert int_slider(0, 1999, 3).start == 3  # as many steps as a slider may have
+
+
+def test_numpys_numbers_become_pythons() -> None:
+    assert {type(option) for option in float_slider(np.float32(0), 1, np.float32(0.5), step=0.5).options} == {float}
+    assert write_number(1e9) == "1e+09" and write_number(999_999_999) == "999,999,999"
