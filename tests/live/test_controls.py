@@ -166,24 +166,24 @@ NAMED = {"unit": "u", "label": "l"}
 
 
 @pytest.mark.parametrize(
-    ("made", "is_"),
+    ("make", "is_"),
     [
-        (powers_of_two(1, 4, 4), Control("slider", (1, 2, 4), ("1", "2", "4"), 2)),
-        (powers_of_two(1, 4, 2, "t", **NAMED), Control("slider", (1, 2, 4), ("1 u", "2 u", "4 u"), 1, "t", "l")),
-        (log_slider(1, 3, 2), Control("slider", (1, 1.5, 2, 3), ("1", "1.5", "2", "3"), 2)),
-        (log_slider(1, 2, 2, "t", **NAMED), Control("slider", (1, 1.5, 2), ("1 u", "1.5 u", "2 u"), 2, "t", "l")),
-        (int_slider(1, 3, 1), Control("slider", (1, 2, 3), ("1", "2", "3"), 0)),
-        (int_slider(1, 2, 2, "t", **NAMED), Control("slider", (1, 2), ("1 u", "2 u"), 1, "t", "l")),
-        (float_slider(0, 1, 0.5, step=0.5), Control("slider", (0, 0.5, 1), ("0", "0.5", "1"), 1)),
-        (float_slider(0, 1, 1, "t", step=1, **NAMED), Control("slider", (0, 1), ("0 u", "1 u"), 1, "t", "l")),
-        (menu([3, 4]), Control("menu", (3, 4), ("3", "4"), 0)),
-        (menu([3, 4], 4, "t", label="l"), Control("menu", (3, 4), ("3", "4"), 1, "t", "l")),
-        (checkbox(), Control("checkbox", (False, True), ("off", "on"), 0)),
-        (checkbox(True, "t", label="l"), Control("checkbox", (False, True), ("off", "on"), 1, "t", "l")),
+        (lambda: powers_of_two(1, 4, 4), Control("slider", (1, 2, 4), ("1", "2", "4"), 2)),
+        (lambda: powers_of_two(1, 2, 2, "t", **NAMED), Control("slider", (1, 2), ("1 u", "2 u"), 1, "t", "l")),
+        (lambda: log_slider(1, 3, 2), Control("slider", (1, 1.5, 2, 3), ("1", "1.5", "2", "3"), 2)),
+        (lambda: log_slider(1, 1.5, 1, "t", **NAMED), Control("slider", (1, 1.5), ("1 u", "1.5 u"), 0, "t", "l")),
+        (lambda: int_slider(1, 3, 1), Control("slider", (1, 2, 3), ("1", "2", "3"), 0)),
+        (lambda: int_slider(1, 2, 2, "t", **NAMED), Control("slider", (1, 2), ("1 u", "2 u"), 1, "t", "l")),
+        (lambda: float_slider(0, 1, 0.5, step=0.5), Control("slider", (0, 0.5, 1), ("0", "0.5", "1"), 1)),
+        (lambda: float_slider(0, 1, 1, "t", step=1, **NAMED), Control("slider", (0, 1), ("0 u", "1 u"), 1, "t", "l")),
+        (lambda: menu([3, 4]), Control("menu", (3, 4), ("3", "4"), 0)),
+        (lambda: menu([3, 4], 4, "t", label="l"), Control("menu", (3, 4), ("3", "4"), 1, "t", "l")),
+        (lambda: checkbox(), Control("checkbox", (False, True), ("off", "on"), 0)),
+        (lambda: checkbox(True, "t", label="l"), Control("checkbox", (False, True), ("off", "on"), 1, "t", "l")),
     ],
 )  # fmt: skip
-def test_what_every_maker_gives(made: Control, is_: Control) -> None:
-    assert made == is_
+def test_what_every_maker_gives(make: Callable[[], Control], is_: Control) -> None:
+    assert make() == is_
 
 
 @pytest.mark.fault("one sentence that names it, says what was given and what there is")
