@@ -1,9 +1,10 @@
 // A PNG file that changes many times a second: decoded before it is drawn, so it never flickers.
 
 function render({ model, el }) {
-  const canvas = document.createElement("canvas"), context = canvas.getContext("2d", { alpha: false });
+  const canvas = document.createElement("canvas"), [width, height] = model.get("size");
+  Object.assign(canvas, { width, height });  // the picture's shape from the start: nothing moves when it comes
   canvas.setAttribute("role", "img");
-  canvas.style.maxWidth = `${model.get("size")[0]}px`;
+  canvas.style.maxWidth = `${width}px`;
   el.append(canvas);
   let frames = 0, wanted = false, drawing = false;
 
@@ -20,7 +21,7 @@ function render({ model, el }) {
         if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
           Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
         }
-        context.drawImage(bitmap, 0, 0);
+        canvas.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);  // asked for earlier, it would be a black box
         canvas.dataset.frames = ++frames;
       }
     } finally {

@@ -411,11 +411,22 @@ def draw(figure, points):
 live_picture(draw, points=int_slider(2, 50, 10, "how many"))
 """,
     )
+    notebook.page.evaluate(
+        """() => {
+          window.heights = new Set();
+          (function look() {
+            const root = document.querySelector('.epoch-live');
+            if (root?.querySelector('canvas')) heights.add(Math.round(root.getBoundingClientRect().height));
+            requestAnimationFrame(look);
+          })();
+        }"""
+    )
     notebook.run_all()
     picture = notebook.live()
     picture.text.filter(has_text="A line of 10 points.").wait_for()
-    picture.watch()
+    picture.root.locator("canvas[data-frames]").wait_for()
     picture.slider("points").focus()
     notebook.page.keyboard.press("ArrowRight")
     picture.text.filter(has_text="A line of 11 points.").wait_for()
-    assert len(picture.watched()[1]) == 1
+    picture.root.locator("canvas[data-frames='2']").wait_for()
+    assert len(notebook.page.evaluate("() => [...heights]")) == 1  # from the first moment on
