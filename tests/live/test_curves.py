@@ -206,6 +206,7 @@ def test_limits_never_go_below_zero_and_guesses_are_round() -> None:
     assert widen(1.0, 1.0, log=False)[0] < 1.0 < widen(1.0, 1.0, log=False)[1]
     assert widen(0.0, 1.0, log=True)[0] > 0
     assert [nice(end) for end in (0.0, 0.9, 1.0, 1.1, 340.0)] == [1e-3, 1.0, 1.0, 1.5, 500.0]
+    assert [nice(end) for end in (1.6, 2.5, 6.0, 7.5)] == [2, 3, 7, 10]
 
 
 # ---------------------------------------------------------------------------------------- the saved picture
@@ -299,3 +300,23 @@ def test_a_loop_of_ones_own_has_a_loss_of_no_name() -> None:
     assert curves.measured == curves.for_page()["metric"] == "loss"
     curves.x = "samples_seen"
     assert curves.axis == "update"  # nobody told how many samples there were
+
+
+@pytest.mark.parametrize("num_updates", [100, 3_000])
+def test_a_compact_copy_has_every_epoch_and_no_more_updates_than_are_drawn(num_updates: int) -> None:
+    curve = full(Curves(), {"batch size": "32"}, "a name", num_updates=num_updates)
+    copy = curve.compact()
+    assert (copy.settings, copy.name, len(copy.history)) == ({"batch size": "32"}, "a name", 0)
+    assert (copy.num_updates, copy.num_epochs, copy.best_epoch()) == (num_updates, 10, 9)
+    every = max(1, math.ceil(num_updates / (2 * MOST_POINTS)))
+    ends = [num_updates // 10 * epoch for epoch in range(1, 11)]  # of the epochs
+    assert copy.x("update").tolist() == sorted({*range(1, num_updates + 1, every), *ends})
+    assert np.array_equal(copy.losses, curve.losses[copy.x("update").astype(int) - 1])
+    assert copy.x("update")[copy.epochs.rows].tolist() == ends
+    assert np.array_equal(copy.epochs.validation_losses, curve.epochs.validation_losses)
+
+
+def test_a_name_is_made_of_the_words_that_say_most() -> None:
+    present = Curve({"times every sample": "40", "size": "2"})
+    assert Curve({"times every sample": "10", "size": "2"}).called(present) == "times every sample 10"
+    assert Curve({"times every sample": "40", "size": "3"}).called(present) == "size 3"

@@ -245,3 +245,17 @@ def test_the_playground_trains_without_scikit_learn():
     command = [sys.executable, "-c", code]
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     assert said.strip() == "False"
+
+
+@pytest.mark.fault("one sentence that names the setting")
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"dtype": 5}, "dtype must be torch.float32 or torch.float64; you gave 5."),
+        ({"standardise_targets": 3}, "standardise_targets must be True or False; you gave 3."),
+    ],
+)
+def test_the_diabetes_data_say_what_they_cannot_do(setting, sentence):
+    with pytest.raises(LessonError) as refused:
+        load_diabetes(**setting)
+    assert str(refused.value) == sentence

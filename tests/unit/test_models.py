@@ -80,6 +80,20 @@ def test_a_seed_gives_the_weights_and_leaves_the_global_generator_alone(make):
     assert not torch.equal(vector(first.parameters()), vector(other.parameters()))
 
 
+def test_a_rating_mlp_is_its_mean_and_a_network_on_both_vectors():
+    model = RatingMLP(3, 2)
+    named = RatingMLP(3, 2, 16, (64,), mean=0.0, seed=42)
+    assert torch.equal(model(ROWS), named(ROWS)) and model.user_embedding.weight.std() > 0
+    other = RatingMLP(3, 2, seed=7)
+    assert not torch.equal(model.mlp.layers[0].weight, other.mlp.layers[0].weight)
+    assert not torch.equal(model.movie_embedding.weight, other.movie_embedding.weight)
+    tall = RatingMLP(3, 2, mean=3.5)
+    both = torch.cat([tall.user_embedding(ROWS[:, 0]), tall.movie_embedding(ROWS[:, 1])], dim=1)
+    torch.testing.assert_close(tall(ROWS), 3.5 + tall.mlp(both))
+    with pytest.raises(LessonError, match=r"^embedding_dim must be"):
+        RatingMLP(3, 2, 0)
+
+
 def test_for_ratings_takes_sizes_and_mean_from_the_data():
     class FakeRatings:
         num_users, num_movies = 3, 2

@@ -3,6 +3,7 @@
 import os
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from helpers.checks import LessonError
 from helpers.data import Split, load_ratings, split
 from helpers.models import CollaborativeFilter, RatingMLP
 from helpers.recommender import (
+    Newcomer,
     around,
     fold_in,
     genre_readability,
@@ -275,7 +277,7 @@ def test_a_model_without_vectors_cannot_fold_in():
 
 
 def test_real_ratings_have_no_tastes_to_recover():
-    with pytest.raises(LessonError, match="no truth to compare with"):
+    with pytest.raises(LessonError, match=r"^Only invented ratings come .* no truth to compare with\.$"):
         taste_recovery(small_model(), None)
 
 
@@ -301,12 +303,21 @@ def test_genre_table_names_genres_and_leaves_out_rare_and_unlisted_ones(ratings)
     assert genre_table(ratings, least=10**6).empty
 
 
+def test_a_genre_on_one_film_is_listed_unless_more_are_asked_for():
+    few = SimpleNamespace(movies=pd.DataFrame({"genres": ["rare|twice", "twice|often", "often", "often"]}))
+    assert list(genre_table(few)) == ["often", "rare", "twice"]
+    assert list(genre_table(few, least=2)) == ["often", "twice"]
+    with pytest.raises(LessonError, match=r"^least must be"):
+        genre_table(few, least=0)
+
+
 def test_genre_tastes_are_stars_above_the_average_movie():
     genres = pd.DataFrame({"a": [True, True, False, False], "b": [False, False, False, True]})
     vectors = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 0.0], [0.0, 4.0]])
-    tastes = genre_tastes(torch.tensor([[1.0, -1.0]]), vectors, genres)
-    assert tastes.loc[0, "a"] == pytest.approx((2 - 1) * 1 + (0 - 1) * -1)
-    assert tastes.loc[0, "b"] == pytest.approx((0 - 1) * 1 + (4 - 1) * -1)
+    tastes = genre_tastes(torch.tensor([[1.0, -1.0], [1.0, 2.0]]), vectors, genres)
+    for user, (one, other) in enumerate([(1, -1), (1, 2)]):
+        assert tastes.loc[user, "a"] == pytest.approx((2 - 1) * one + (0 - 1) * other)
+        assert tastes.loc[user, "b"] == pytest.approx((0 - 1) * one + (4 - 1) * other)
 
 
 def test_genres_are_readable_from_vectors_that_hold_them_and_not_from_noise():
@@ -317,6 +328,9 @@ def test_genres_are_readable_from_vectors_that_hold_them_and_not_from_noise():
     told[:, :3] += 6 * torch.as_tensor(genres.to_numpy(copy=True)).float()
     assert genre_readability(noise, genres) == pytest.approx(0.5, abs=0.05)
     assert genre_readability(told, genres) > 0.95
+    # The same films in the same parts, unless another seed is asked for.
+    assert genre_readability(noise, genres) == genre_readability(noise, genres, seed=42)
+    assert genre_readability(noise, genres) != genre_readability(noise, genres, seed=43)
 
 
 def test_training_finds_genres_and_planted_tastes_that_the_start_knows_nothing_of(ratings, parts, model):
@@ -335,10 +349,16 @@ def test_the_truth_itself_is_recovered_whatever_the_rotation(ratings):
     with torch.no_grad():
         model.user_embedding.weight.copy_(torch.as_tensor(ratings.truth.user_tastes @ rotation))
         model.movie_embedding.weight.copy_(torch.as_tensor(ratings.truth.movie_tastes @ rotation))
+        model.user_embedding.weight += 3  # everybody's taste alike: a bias could hold it
     score, floors = taste_recovery(model, ratings.truth, shuffles=5)
     assert score == pytest.approx(1)
     assert len(floors) == 5
-    with pytest.raises(LessonError, match="has learned no tastes"):
+    some = np.arange(40)
+    score, floors = taste_recovery(model, ratings.truth, some)
+    assert score == pytest.approx(1) and len(floors) == 20
+    assert np.array_equal(floors, taste_recovery(model, ratings.truth, some, seed=42)[1])
+    assert not np.array_equal(floors, taste_recovery(model, ratings.truth, None)[1])
+    with pytest.raises(LessonError, match=r"^A model without embeddings has learned no tastes"):
         taste_recovery(CollaborativeFilter(ratings.num_users, ratings.num_movies, 0), ratings.truth)
 
 
@@ -355,7 +375,7 @@ def test_map_axes_are_the_two_widest_directions_whatever_the_signs():
     spread = torch.randn(200, 3, generator=torch.Generator().manual_seed(1)).double()
     spread = spread * torch.tensor([1.0, 9.0, 3.0])
     for sign in (1, -1):
-        axes = map_axes(sign * spread)
+        axes = map_axes(sign * spread + torch.tensor([50.0, 0.0, 0.0]))  # where they lie does not matter
         assert torch.allclose(axes, torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]).double(), atol=0.15)
 
 
@@ -369,6 +389,23 @@ def test_the_strongest_reason_says_whether_the_film_was_liked():
             assert reason == "because everybody likes it"
         else:
             assert reason == ["because you liked The Loved", "because you did not like The Hated"][strongest]
+
+
+@pytest.mark.parametrize(
+    ("above", "adds", "says"),
+    [(0.5, 1.0, "you liked Alien"), (-0.5, 1.0, "you did not like Alien"), (0.0, 1.0, "you did not like Alien"),
+     (0.5, 0.01, "you liked Alien"), (0.5, 0.009, "everybody likes it")],
+)  # fmt: skip
+def test_a_reason_is_named_from_a_hundredth_of_a_star(above, adds, says):
+    nothing = torch.zeros(())
+    reasons = torch.tensor([[-1.0, adds]], dtype=torch.float64)
+    newcomer = Newcomer(nothing, nothing, nothing, reasons, torch.tensor([2.0, above]))
+    assert strongest_reason(newcomer, 0, ["Brazil", "Alien"]) == f"because {says}"
+
+
+def test_five_similar_films_unless_more_are_asked_for():
+    vectors = torch.randn(9, 3, generator=torch.Generator().manual_seed(1))
+    assert len(similar(vectors, 0)) == 5 and len(similar(vectors, 0, 7)) == 7
 
 
 # ---------------------------------------------------------------------------------------- against retraining

@@ -121,3 +121,60 @@ def test_a_space_that_cannot_be(make, says: str) -> None:
     with pytest.raises(LessonError) as error:
         make()
     assert says in str(error.value)
+
+
+def test_choices_are_met_in_their_order_and_listed_whole() -> None:
+    knob = choices("a", "b", "c", "d")
+    assert [knob.at(place) for place in (0.0, 0.24, 0.26, 0.5, 0.99, 1.0)] == ["a", "a", "b", "c", "d", "d"]
+    assert knob.steps(2) == ["a", "b", "c", "d"]
+
+
+def test_the_same_seed_draws_the_same_values() -> None:
+    knob = log(0.001, 1)
+    assert knob.rvs(random_state=3) == knob.rvs(random_state=3) != knob.rvs(random_state=4)
+    assert knob.rvs(4, random_state=3) == knob.rvs(4, random_state=3) and len(set(knob.rvs(4, random_state=3))) == 4
+    space = SearchSpace(rate=knob)
+    assert space.draws(3) == space.draws(3, seed=42) != space.draws(3, seed=43)
+
+
+@pytest.mark.parametrize(
+    ("knob", "lower", "higher"),
+    [
+        (linear(2.5, 3.5), linear(2.0, 3.5), linear(2.5, 4.0)),  # half of the range
+        (linear(0.5, 4.5), linear(0.25, 4.5), linear(0.5, 6.5)),  # above zero it stays
+        (linear(0.0, 0.2), linear(0.0, 0.2), linear(0.0, 0.3)),
+        (linear(-1.0, 1.0), linear(-2.0, 1.0), linear(-1.0, 2.0)),
+        (linear(4, 8), linear(2, 8), linear(4, 10)),
+        (linear(1, 4), linear(1, 4), linear(1, 6)),
+        (log(0.01, 1.0), log(0.001, 1.0), log(0.01, 10.0)),
+        (log(2, 8), log(1, 8), log(2, 16)),
+    ],
+)
+def test_a_stretched_range_has_half_of_it_more(knob: Knob, lower: Knob, higher: Knob) -> None:
+    assert knob.stretched("low") == lower and knob.stretched("high") == higher
+
+
+def test_a_tenth_of_a_range_is_its_edge() -> None:
+    space = SearchSpace(decay=linear(1.0, 11.0), rate=log(0.01, 1.0))
+    for decay, side in ((1.5, "low"), (2.0, "low"), (2.5, None), (9.5, None), (10.0, "high")):
+        assert space.edges({"decay": decay, "rate": 0.1}).get("decay") == side
+
+
+@pytest.mark.fault("one sentence")
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (choices, "choices() needs at least one value to choose from."),
+        (lambda: linear(1, 1), "A range goes from a lower to a higher number; you gave linear(1, 1)."),
+        (lambda: SearchSpace(rate=5), "rate must be linear(low, high), log(low, high) or choices(…), not 5."),
+        (lambda: SearchSpace(a=linear(0, 1)).draws(1, seed=-1), "seed must be"),
+        (lambda: SearchSpace(a=linear(0, 1)).edges(5), "Give a value for each of a; you gave 5."),
+        (lambda: SearchSpace(a=linear(0, 1)).edges({"b": 1}), "Give a value for each of a; you gave {'b': 1}."),
+        (lambda: SearchSpace(a=linear(0, 1)).edges({"a": "x"}), "a must be a number"),
+        (lambda: SearchSpace(a=log(1, 10)).edges({"a": 0}), "a must be a number above"),
+    ],
+)
+def test_what_a_space_refuses_is_said_whole(make, sentence: str) -> None:
+    with pytest.raises(LessonError) as error:
+        make()
+    assert str(error.value).startswith(sentence)

@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -115,3 +116,49 @@ def test_a_place_that_is_no_file_gets_one_sentence(tmp_path):
         save_weights(MLP(4), tmp_path / "file" / "weights.pt")
     with pytest.raises(LessonError, match="Weights are written to a file, such as"):
         save_weights(MLP(4), "")
+
+
+def test_the_first_of_two_equal_epochs_is_kept() -> None:
+    best = BestWeights(MLP(4))
+    assert best.epoch is None
+    equal = [SimpleNamespace(epoch=epoch, validation_loss=0.5) for epoch in (1, 2)]
+    assert list(best.watch(iter(equal))) == equal
+    assert best.epoch == 1
+
+
+def test_buffers_that_count_are_read_back(tmp_path) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    model(torch.randn(4, 2))
+    save_weights(model, tmp_path / "w.pt")
+    fresh = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    load_weights(fresh, tmp_path / "w.pt")
+    assert same(fresh.state_dict(), model.state_dict()) and fresh[1].num_batches_tracked == 1
+
+
+@pytest.mark.fault("one sentence: which weights differ, there and here")
+def test_weights_of_another_model_are_told_apart(tmp_path) -> None:
+    path = tmp_path / "w.pt"
+    one, two = torch.nn.Sequential(torch.nn.Linear(2, 3)), torch.nn.Sequential(*[torch.nn.Linear(2, 2)] * 2)
+    save_weights(one, path)
+    for model, sentence in (
+        (two, "0.bias is (3,) there and (2,) here."),
+        (torch.nn.Linear(2, 3), "0.bias is (3,) there and missing here."),
+    ):
+        with pytest.raises(LessonError) as refused:
+            load_weights(model, path)
+        assert str(refused.value) == f"The weights in {path} are of another model: {sentence}"
+    save_weights(torch.nn.Linear(2, 3), path)
+    with pytest.raises(LessonError, match=r"0\.bias is missing there and \(3,\) here\.$"):
+        load_weights(one, path)
+
+
+@pytest.mark.fault("one sentence")
+def test_what_is_said_of_no_weights_and_no_path() -> None:
+    for action, sentence in (
+        (BestWeights(MLP(4)).restore, "There are no best weights yet: no epoch with a validation loss has ended."),
+        (lambda: save_weights(MLP(4), 5),
+         "Weights are kept in a file: give a path, such as 'weights.pt'; you gave 5."),
+    ):  # fmt: skip
+        with pytest.raises(LessonError) as refused:
+            action()
+        assert str(refused.value) == sentence
