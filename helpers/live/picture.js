@@ -21,7 +21,7 @@ function render({ model, el }) {
         if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
           Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
         }
-        canvas.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);  // asked for earlier, it would be a black box
+        canvas.getContext("2d", { alpha: false }).drawImage(bitmap, 0, 0);  // asked for earlier it is a black box
         canvas.dataset.frames = ++frames;
       }
     } finally {
