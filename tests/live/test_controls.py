@@ -223,4 +223,5 @@ def test_a_value_is_found_where_rounding_moved_it_and_only_there() -> None:
 
 def test_numpys_numbers_become_pythons() -> None:
     assert {type(option) for option in float_slider(np.float32(0), 1, np.float32(0.5), step=0.5).options} == {float}
+    assert {type(option) for option in log_slider(np.float32(1), np.float32(3), np.float32(2)).options} == {float}
     assert write_number(1e9) == "1e+09" and write_number(999_999_999) == "999,999,999"
