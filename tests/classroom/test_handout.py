@@ -126,6 +126,9 @@ def test_only_the_cells_that_an_answer_needs_run() -> None:
     # What a function uses matters where it is called, and a loop's own name only inside it.
     uncalled = ["a = 1", "def f():\n    return a\nb = 2", "answer = b"]
     assert needed_cells(uncalled, {2: "answer"}) == {1, 2}
+    two_answers = ["b = 2", "def double():\n    return b\nanswer = 1"]
+    assert needed_cells(two_answers, {1: "answer"}) == {1}
+    assert needed_cells(two_answers, {1: "double, answer"}) == {0, 1}
     loops = ["for a in range(3):\n    print(a)", "b = 2", "for a in [b]:\n    c = a", "answer = c"]
     assert needed_cells(loops, {3: "answer"}) == {1, 2, 3}
     # The course's own modules stay as they are, unless a learner gives their name to something else.

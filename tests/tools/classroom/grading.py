@@ -141,7 +141,8 @@ def _run_and_judge(
     """The marks of these answers, and what went wrong on the way; `given` is the code that was handed out."""
     sources = [_runnable(cell.source) for cell in cells]
     wanted = {answer.begins: "" for answer in answers.values()}
-    wanted |= {answer.place: answer.expression for answer in answers.values()}
+    for answer in answers.values():  # two exercises may have been answered in one cell
+        wanted[answer.place] = ", ".join(filter(None, (wanted.get(answer.place), answer.expression)))
     needed = needed_cells(sources, wanted)
     marks, problem = _marks(answers, sources, needed, limits, folder)
     wrong = {number: answers[number] for number, mark in marks.items() if mark.status == WRONG}
