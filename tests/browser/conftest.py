@@ -124,7 +124,7 @@ class Notebook:
               window.jupyterapp.commands.execute(command),
               new Promise((_, giveUp) => setTimeout(() => giveUp(new Error(`${command} ${words}`)), patience)),
             ])""",
-            [command, 2 * PATIENCE, TOO_LONG],
+            [command, 5 * PATIENCE, TOO_LONG],
         )
 
 
