@@ -313,11 +313,11 @@ def test_a_genre_on_one_film_is_listed_unless_more_are_asked_for():
 
 def test_genre_tastes_are_stars_above_the_average_movie():
     genres = pd.DataFrame({"a": [True, True, False, False], "b": [False, False, False, True]})
-    vectors = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 0.0], [0.0, 4.0]])
+    vectors = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 0.0], [0.0, 8.0]])
     tastes = genre_tastes(torch.tensor([[1.0, -1.0], [1.0, 2.0]]), vectors, genres)
     for user, (one, other) in enumerate([(1, -1), (1, 2)]):
-        assert tastes.loc[user, "a"] == pytest.approx((2 - 1) * one + (0 - 1) * other)
-        assert tastes.loc[user, "b"] == pytest.approx((0 - 1) * one + (4 - 1) * other)
+        assert tastes.loc[user, "a"] == pytest.approx((2 - 1) * one + (0 - 2) * other)
+        assert tastes.loc[user, "b"] == pytest.approx((0 - 1) * one + (8 - 2) * other)
 
 
 def test_genres_are_readable_from_vectors_that_hold_them_and_not_from_noise():

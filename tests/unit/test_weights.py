@@ -162,3 +162,13 @@ def test_what_is_said_of_no_weights_and_no_path() -> None:
         with pytest.raises(LessonError) as refused:
             action()
         assert str(refused.value) == sentence
+
+
+@pytest.mark.fault("one sentence that names them")
+def test_weights_that_are_no_numbers_are_named(tmp_path) -> None:
+    diverged = torch.nn.Linear(2, 3)
+    with torch.no_grad():
+        diverged.bias[1] = torch.nan
+    save_weights(diverged, tmp_path / "w.pt")
+    with pytest.raises(LessonError, match=r"^bias in .*w\.pt holds NaN or infinity"):
+        load_weights(torch.nn.Linear(2, 3), tmp_path / "w.pt")
