@@ -213,8 +213,8 @@ def test_what_is_no_number_is_called_by_its_kind(answer):
 
 
 def test_numbers_too_large_for_a_float_are_numbers():
-    assert number(1, otherwise="too much")(10**400).text == "too much"
-    assert numbers([1, 2], otherwise="too much")([1, -(10**400)]).text == "too much"
+    assert number(1, otherwise="Too much.")(10**400).text == "Too much."
+    assert numbers([1, 2], otherwise="Too much.")([1, -(10**400)]).text == "Too much."
 
 
 def test_whole_numbers_are_shown_as_such_and_others_as_they_are():
