@@ -79,27 +79,34 @@ class Notebook:
 
     def run_all(self) -> None:
         """Run every cell and wait until the last has ended."""
+        self._run(lambda: self._command("notebook:run-all-cells"))
+
+    def run(self, *numbers: int) -> None:
+        """Run these cells, from 0, and wait until the last has ended."""
+
+        def select_and_run() -> None:
+            self.page.evaluate(
+                """numbers => {
+                  const { content } = window.jupyterapp.shell.currentWidget;
+                  content.deselectAll();
+                  content.activeCellIndex = numbers.at(-1);
+                  for (const number of numbers) content.select(content.widgets[number]);
+                }""",
+                numbers,
+            )
+            self._command("notebook:run-cell")
+
+        self._run(select_and_run)
+
+    def _run(self, action: Callable[[], None]) -> None:
         try:
-            self._command("notebook:run-all-cells")
-        except Error as error:  # as in `wait_for_kernel`, a message may have gone missing
+            action()
+        except Error as error:  # as in `wait_for_kernel`, a message may have gone missing: once more, in a fresh page
             if TOO_LONG not in str(error):
                 raise
             self.page.reload(wait_until="domcontentloaded")
             self.wait_for_kernel()
-            self._command("notebook:run-all-cells")
-
-    def run(self, *numbers: int) -> None:
-        """Run these cells, from 0, and wait until the last has ended."""
-        self.page.evaluate(
-            """numbers => {
-              const { content } = window.jupyterapp.shell.currentWidget;
-              content.deselectAll();
-              content.activeCellIndex = numbers.at(-1);
-              for (const number of numbers) content.select(content.widgets[number]);
-            }""",
-            numbers,
-        )
-        self._command("notebook:run-cell")
+            action()
 
     def save(self) -> None:
         """Save the notebook, its outputs included."""
@@ -124,7 +131,7 @@ class Notebook:
               window.jupyterapp.commands.execute(command),
               new Promise((_, giveUp) => setTimeout(() => giveUp(new Error(`${command} ${words}`)), patience)),
             ])""",
-            [command, 5 * PATIENCE, TOO_LONG],
+            [command, 3 * PATIENCE, TOO_LONG],
         )
 
 
