@@ -48,14 +48,13 @@ live
 """
 OpenNotebook = Callable[..., Notebook]
 Shown = tuple[Notebook, LivePart]
-SIZE = {"width": 1280, "height": 1000}
 
 
 @pytest.fixture(scope="module")
 def kept_open(lab: Lab, browser: Browser) -> Iterator[Notebook]:
     """A notebook for tests that only use its live part: a page and a kernel for each would take most of their time."""
     with notebooks_in(lab, browser) as open_one:
-        notebook = open_one(IMPORTS, LIVE, viewport=SIZE)
+        notebook = open_one(IMPORTS, LIVE)
         notebook.run(0)
         yield notebook
 
@@ -66,8 +65,9 @@ def shown(kept_open: Notebook) -> Iterator[Shown]:
     kept_open.run(1)
     live = kept_open.live()
     live.wait_until_done()
+    size = kept_open.page.viewport_size
     yield kept_open, live
-    kept_open.page.set_viewport_size(SIZE)
+    kept_open.page.set_viewport_size(size)
     choose_theme(kept_open, "Light")
 
 
