@@ -10,9 +10,12 @@ from helpers.live.playground import Playground, playground
 from helpers.live.saved_picture import saved_picture
 from helpers.live.tasks import num_parameters, training_bytes
 from helpers.live.training import LiveTraining, Run, live_training
+from helpers.training import warm_up
 
-# The first picture of a process loads fonts and the encoder: pay for that at import, not at a learner's first move.
+# The first picture of a process loads fonts and the encoder, and the first optimiser much of PyTorch: pay for that at
+# import, not at a learner's first move.
 saved_picture(Curves(log=True))
+warm_up()
 # What the imports left, half a million objects, stays for good: without looking through them again and again the
 # garbage collector needs milliseconds where it would stop a growing curve for 0.2 s.
 gc.collect()

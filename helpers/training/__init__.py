@@ -6,5 +6,3 @@ from helpers.training.loop import train, update
 from helpers.training.measuring import evaluate, predict
 from helpers.training.optimizers import OPTIMIZERS, SCHEDULES, make_optimizer, warm_up
 from helpers.training.weights import BestWeights, load_weights, save_weights
-
-warm_up()

@@ -238,13 +238,21 @@ def test_bad_settings_for_the_patients_are_refused(wrong):
         load_diabetes(**wrong)
 
 
-def test_the_playground_trains_without_scikit_learn():
-    """Its import takes a second and 80 MB in every kernel; only notebooks that use it pay."""
-    code = "import sys; from helpers.live import playground; playground(num_epochs=1); print('sklearn' in sys.modules)"
+def test_imports_bring_what_is_needed_and_no_more():
+    """scikit-learn takes a second and 80 MB, and so does what the first optimiser imports: live parts have it ready."""
+    code = """
+import sys
+import helpers.training
+print("torch._dynamo" in sys.modules)
+from helpers.live import playground
+print("torch._dynamo" in sys.modules)
+playground(num_epochs=1)
+print("sklearn" in sys.modules)
+"""
     environment = os.environ | {"EPOCH_SYNC": "1"}
     command = [sys.executable, "-c", code]
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    assert said.strip() == "False"
+    assert said.split() == ["False", "True", "False"]
 
 
 @pytest.mark.fault("one sentence that names the setting")
