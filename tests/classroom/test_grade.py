@@ -177,6 +177,13 @@ def test_a_second_run_grades_nothing_again_and_a_changed_file_once(
     assert again == {"broken json": 1}
 
 
+@pytest.mark.fault("one sentence, and nothing was started")
+def test_no_notebook_at_once_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tool.main([str(tmp_path), "--to", str(tmp_path / "to"), "--at-once", "0"]) == 1
+    assert capsys.readouterr().err.startswith("--at-once must be a whole number of 1 or more")
+    assert not (tmp_path / "to").exists()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to a single process")
 def test_an_interrupt_keeps_what_is_finished(course: Assignment, submissions: Path, tmp_path: Path) -> None:
     handed_in, to = tmp_path / "handed in", tmp_path / "grades"

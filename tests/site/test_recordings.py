@@ -16,7 +16,7 @@ from helpers.live.playground import CONTROLS
 from helpers.models import MLP
 from helpers.training import Config, train
 from tests.site.conftest import browser  # noqa: F401
-from tests.tools.site.__main__ import shortened, write_assets
+from tests.tools.site.__main__ import main, shortened, write_assets
 from tests.tools.site.combinations import MOST, of_a_part, of_the_playground, starts, thinned
 from tests.tools.site.strokes import strokes
 from tests.tools.site.told import recording
@@ -26,6 +26,13 @@ from tests.tools.site.told import recording
 def in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """Live parts run to their end in place, whatever event loop Playwright has."""
     monkeypatch.setenv("EPOCH_SYNC", "1")
+
+
+@pytest.mark.fault("one sentence, and nothing was started")
+def test_no_notebook_at_once_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--to", str(tmp_path / "to"), "--into", str(tmp_path / "into"), "--at-once", "0"]) == 1
+    assert capsys.readouterr().err.startswith("--at-once must be a whole number of 1 or more")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_combination_of_two_controls_is_recorded() -> None:

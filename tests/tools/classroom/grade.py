@@ -20,7 +20,7 @@ from pathlib import Path
 import joblib
 from tqdm.auto import tqdm
 
-from helpers.checks import LessonError
+from helpers.checks import LessonError, positive_int
 from helpers.exercises.instructor import judges_file
 from tests.tools.classroom.assignment import NOTEBOOKS, Assignment, assignments
 from tests.tools.classroom.feedback import table, write_csv, write_pages
@@ -111,7 +111,8 @@ def main(arguments: list[str] | None = None) -> int:
     limits = Limits(options.cell_seconds, options.seconds, options.megabytes)
     course = assignments(options.notebooks)
     try:
-        grades = grade_all(submissions, options.to, course, limits, options.at_once, options.notebooks)
+        at_once = positive_int("--at-once", options.at_once)
+        grades = grade_all(submissions, options.to, course, limits, at_once, options.notebooks)
     except LessonError as error:
         print(error, file=sys.stderr)
         return 1

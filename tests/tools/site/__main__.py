@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from helpers.checks import LessonError, positive_int
 from helpers.live import chart
 from helpers.live.experiment import CAPTION as OF_AN_EXPERIMENT
 from helpers.live.experiment import SHOWN
@@ -246,10 +247,11 @@ def main(arguments: list[str] | None = None) -> int:
     begun, into = time.monotonic(), options.into.resolve()
     try:
         if not options.as_is:
+            at_once = positive_int("--at-once", options.at_once)
             into.mkdir(parents=True, exist_ok=True)
-            record_all(into, options.sample, options.at_once)
+            record_all(into, options.sample, at_once)
         build(options.to.resolve(), into, options.repository)
-    except RuntimeError as error:
+    except (RuntimeError, LessonError) as error:
         print(error, file=sys.stderr)
         return 1
     size = sum(path.stat().st_size for path in options.to.rglob("*") if path.is_file())
