@@ -101,7 +101,9 @@ def renamed(notebook: NotebookNode) -> None:
         cell.id = f"my-{cell.id}"
 
 
-FOREVER, TOO_LARGE = "while True:\n    pass", "answer = [0] * 1_300_000_000"
+# One endless loop keeps a core busy and the other waits; both are interrupted alike.
+FOREVER, WAITS_FOREVER = "while True:\n    pass", "import time\nwhile True:\n    time.sleep(1)"
+TOO_LARGE = "answer = [0] * 1_300_000_000"
 KILLED = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
 CHEAT = "def check(*answer):\n    return 'Right.'\n\n\nimport helpers.exercises\nhelpers.exercises.check = check"
 PATCH = "import math\nmath.isclose = lambda *a, **k: True\nimport numpy\nnumpy.isclose = math.isclose"
@@ -123,7 +125,7 @@ CLASS: dict[str, tuple[dict[str, str], Change | None, str]] = {
     "Lea patches": ({"1.1": "answer = 1", "1.4": "answer = [9, 9, 9]"}, first_cell(PATCH), "WUUW"),
     "Mia no check": ({}, edited("exercise-1-1", "answer = 980"), "RUUU"),
     "Nia prints right": ({}, edited("exercise-1-1", "answer = 5\nprint('✓ Right.')\ncheck('1.2', answer)"), "WUUU"),
-    "Oli forever": (RIGHT | {"1.2": FOREVER}, None, "RWRR"),
+    "Oli forever": (RIGHT | {"1.2": WAITS_FOREVER}, None, "RWRR"),
     "Pam forever in a function": (RIGHT | {"1.3": f"def double(x):\n    {FOREVER.replace(chr(10), chr(10) + '    ')}"},
                                   None, "RRWR"),
     "Quy ten gigabytes": (RIGHT | {"1.4": TOO_LARGE}, None, "RRRW"),

@@ -70,13 +70,6 @@ def test_the_loopback_interface_is_named_where_its_name_is_known(monkeypatch, pl
     assert _environment().get("GLOO_SOCKET_IFNAME") == loopback
 
 
-def test_a_worker_has_one_thread_however_many_its_starter_has(monkeypatch):
-    for variable in ("OMP_NUM_THREADS", "EPOCH_THREADS"):
-        monkeypatch.setenv(variable, "2")
-    with data_parallel.Workers(2) as workers:
-        assert workers.run(torch.get_num_threads) == [1, 1]
-
-
 def test_shares_are_checked_as_samples_are(monkeypatch):
     monkeypatch.setattr(data_parallel.sharing, "num_workers", lambda: 2)
     data_parallel.train(collaborative_filter(), ratings())
@@ -95,8 +88,14 @@ def test_a_number_of_workers_that_cannot_be_is_refused_before_any_work(workers):
 
 @pytest.fixture(scope="module")
 def workers():
-    with data_parallel.Workers(2) as workers:
+    with pytest.MonkeyPatch.context() as patch, data_parallel.Workers(2) as workers:
+        for variable in ("OMP_NUM_THREADS", "EPOCH_THREADS"):
+            patch.setenv(variable, "2")
         yield workers
+
+
+def test_a_worker_has_one_thread_however_many_its_starter_has(workers):
+    assert workers.run(torch.get_num_threads) == [1, 1]
 
 
 def train_all(cases):
