@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 from pathlib import Path
 
@@ -37,15 +37,17 @@ pytestmark = pytest.mark.skipif(
 def nbgrader(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """The Python that has nbgrader, and the variables with which it starts this Python's kernels."""
     folder = tmp_path_factory.mktemp("nbgrader")
-    venv.create(folder / "venv", with_pip=True)
+    venv.create(folder / "venv")
     python = folder / "venv/bin/python"
-    subprocess.run([python, "-m", "pip", "install", "--quiet", NBGRADER], check=True)
+    # JupyterLab and most of the rest are at hand: nbgrader's environment sees the packages of this one behind its own.
+    paths = sysconfig.get_paths(vars={"base": str(folder / "venv"), "platbase": str(folder / "venv")})
+    Path(paths["purelib"], "course.pth").write_text(sysconfig.get_paths()["purelib"])
+    subprocess.run([sys.executable, "-m", "pip", "--python", python, "install", "--quiet", NBGRADER], check=True)
     kernel = folder / "jupyter/kernels/python3"
     kernel.mkdir(parents=True)
     spec = {"argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
             "display_name": "Python 3", "language": "python"}  # fmt: skip
     (kernel / "kernel.json").write_text(json.dumps(spec))
-    shutil.rmtree(folder / "venv/share/jupyter/kernels", ignore_errors=True)  # it would be found first
     return python, {"JUPYTER_PATH": str(folder / "jupyter"), "EPOCH_SYNC": "1",
                     "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # fmt: skip
 
