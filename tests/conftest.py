@@ -28,7 +28,25 @@ def replies_are_sentences(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
         made(reply, *arguments, **named)
         first = reply.text.partition(" ")[0]
         begins = not (first.isalpha() and first.islower()) or first in ("seed", "optimizer")  # or names of settings
-        ends = reply.text[-1:] in ".?!…)" or "stopped with" in reply.text  # and what Python said
-        assert begins and ends and not reply.text.isupper() and not first.startswith("XX"), reply.text  # mutmut's XX
+        assert begins and _ends_well(reply.text), reply.text
 
     monkeypatch.setattr(Reply, "__init__", checked)
+
+
+@pytest.fixture(autouse=True)
+def errors_are_sentences(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a learner is told in a test's `LessonError` stands on one line and ends as a sentence does."""
+    if request.path.parent.name not in ("unit", "live"):
+        return
+    from helpers.checks import LessonError
+
+    def checked(error: LessonError, text: str) -> None:
+        ValueError.__init__(error, text)
+        assert _ends_well(text) and "\n" not in text, text
+
+    monkeypatch.setattr(LessonError, "__init__", checked)
+
+
+def _ends_well(text: str) -> bool:
+    ends = text[-1:] in ".?!…)" or "stopped with" in text  # and what Python said
+    return ends and not text.isupper() and not text.startswith("XX")  # mutmut's XX

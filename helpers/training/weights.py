@@ -78,7 +78,7 @@ def _write_weights(weights: dict[str, Tensor], path: str | Path) -> None:
         torch.save({name: weight.cpu() for name, weight in weights.items()}, partial)
         partial.replace(path)
     except (OSError, RuntimeError) as error:
-        raise LessonError(f"The weights could not be written to {path}: {error}") from error
+        raise LessonError(f"The weights could not be written to {path} ({error}).") from error
     finally:
         with contextlib.suppress(OSError):  # if the folder does not exist either, the sentence above has said so
             partial.unlink(missing_ok=True)
