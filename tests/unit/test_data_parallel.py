@@ -88,14 +88,14 @@ def test_a_number_of_workers_that_cannot_be_is_refused_before_any_work(workers):
 
 @pytest.fixture(scope="module")
 def workers():
-    with pytest.MonkeyPatch.context() as patch, data_parallel.Workers(2) as workers:
-        for variable in ("OMP_NUM_THREADS", "EPOCH_THREADS"):
-            patch.setenv(variable, "2")
+    with data_parallel.Workers(2) as workers:
         yield workers
 
 
-def test_a_worker_has_one_thread_however_many_its_starter_has(workers):
-    assert workers.run(torch.get_num_threads) == [1, 1]
+def test_a_worker_has_one_thread_however_many_its_starter_has(workers, monkeypatch):
+    for variable in ("OMP_NUM_THREADS", "EPOCH_THREADS"):
+        monkeypatch.setenv(variable, "2")
+    assert workers.run(torch.get_num_threads) == [1, 1]  # the first run of this file: they start now
 
 
 def train_all(cases):
