@@ -89,7 +89,7 @@ claims: setup
 mutants: setup
 	$(RUN) pip install --quiet mutmut==3.8.1
 	OMP_NUM_THREADS=1 $(RUN) mutmut run $(MUTANTS)
-	$(RUN) mutmut results
+	$(RUN) tests.tools.mutants
 
 binder: setup
 	$(RUN) tests.tools.check_binder
