@@ -109,6 +109,7 @@ def test_the_embedded_ratings_as_tensors(ratings):
     assert samples.inputs.shape == (125_000, 2) and samples.inputs.dtype == torch.int64
     assert samples.targets.dtype == torch.float32
     assert ratings.samples(np.array([5, 3])).targets.tolist() == ratings.table["rating"].iloc[[5, 3]].tolist()
+    assert torch.equal(ratings.samples(slice(3, 6)).inputs, samples.inputs[3:6])
     assert (len(ratings), ratings.num_users, ratings.num_movies) == (125_000, 1_000, 2_000)
     assert "125,000 ratings by 1,000 users" in repr(ratings)
 
@@ -140,8 +141,14 @@ def test_row_numbers_and_published_ids_are_two_names_for_the_same(ratings):
 def test_an_unseen_id_is_named(ratings, published):
     with pytest.raises(LessonError, match=f"user id {published!r} in 'embedded': its user ids lie between"):
         ratings.user_row(published)
-    with pytest.raises(LessonError, match="movie id"):
+    with pytest.raises(LessonError, match=f"movie id {published!r} in 'embedded'"):
         ratings.movie_row(published)
+
+
+@pytest.mark.fault("one sentence with the ids that there are")
+def test_an_unseen_id_is_told_where_the_others_lie():
+    with pytest.raises(LessonError, match=r"user id 7 in 'small': its user ids lie between 91 and 100, such as 96\."):
+        small().user_row(7)
 
 
 ids = st.lists(st.integers(0, 10**12), min_size=1, max_size=40)
@@ -198,15 +205,16 @@ def test_a_split_by_time_trains_on_the_past(ratings):
         ({"test_size": 0}, "test_size must be a share between 0 and 1"),
         ({"test_size": 1.0}, "test_size must be a share"),
         ({"test_size": 20}, "test_size must be a share"),
-        ({"test_size": 0.95}, "leaves nothing to train on"),
-        ({"by": "tiem"}, "did you mean 'time'"),
+        ({"test_size": 0.95}, "test_size=0.95 of 10 ratings leaves nothing to train on"),
+        ({"by": "tiem"}, "by must be one of 'random', 'time'; .* .did you mean 'time'"),
+        ({"ratings": 5}, r"split\(\) takes ratings, such as load_ratings\(\) gives; you gave 5\."),
         ({"seed": -1}, "seed must be a whole number"),
         ({"seed": 1.5}, "seed must be a whole number"),
     ],
 )
 def test_a_bad_split_is_refused(wrong, words):
     with pytest.raises(LessonError, match=words):
-        split(small(), **wrong)
+        split(**{"ratings": small(), **wrong})
 
 
 def test_patients_are_split_and_standardised_as_scikit_learn_does():
@@ -259,6 +267,7 @@ print("sklearn" in sys.modules)
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
+        ({"test_size": 0.999}, "test_size=0.999 of 442 patients leaves nothing to train on; take a smaller share."),
         ({"dtype": 5}, "dtype must be torch.float32 or torch.float64; you gave 5."),
         ({"standardise_targets": 3}, "standardise_targets must be True or False; you gave 3."),
     ],

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -120,7 +121,8 @@ def test_a_download_that_works_is_kept_and_not_repeated(server, cache, capfd):
     ratings = load_ratings("ml-100k", cache=cache, mirror=server.url + "/ok")
     assert len(ratings) == 4_000 and ratings.name == "ml-100k"
     assert os.listdir(cache) == ["ml-100k.zip"]
-    assert "ml-100k.zip" in capfd.readouterr().err  # its progress
+    progress = capfd.readouterr().err
+    assert re.search(rf"ml-100k\.zip: .*/{len(GOOD) / 1_000:.1f}k \[.*B/s\]", progress) and progress.endswith("\r")
     load_ratings("ml-100k", cache=cache, mirror="http://127.0.0.1:9")
     assert server.requests == ["/ok/ml-100k.zip"]
 
@@ -128,6 +130,7 @@ def test_a_download_that_works_is_kept_and_not_repeated(server, cache, capfd):
 def test_the_mirror_may_stand_in_the_environment(server, cache, monkeypatch):
     monkeypatch.setenv("MOVIELENS_URL", server.url + "/ok/")
     assert len(load_ratings("ml-100k", cache=cache)) == 4_000
+    assert server.requests == ["/ok/ml-100k.zip"]
 
 
 def test_a_folder_of_movielens_spares_the_download(tmp_path, cache, monkeypatch):
@@ -138,9 +141,10 @@ def test_a_folder_of_movielens_spares_the_download(tmp_path, cache, monkeypatch)
 
 
 def test_a_folder_for_downloads_may_stand_in_the_environment(server, tmp_path, monkeypatch):
-    monkeypatch.setenv("EPOCH_CACHE", str(tmp_path / "kept"))
+    assert "epoch-by-epoch" in downloads.cache_folder().parts  # without the variable: ours among the system's
+    monkeypatch.setenv("EPOCH_CACHE", str(tmp_path / "not yet" / "kept"))
     load_ratings("ml-100k", mirror=server.url + "/ok")
-    assert os.listdir(tmp_path / "kept") == ["ml-100k.zip"]
+    assert os.listdir(tmp_path / "not yet" / "kept") == ["ml-100k.zip"]
     load_ratings("ml-100k", cache=tmp_path / "named", mirror=server.url + "/ok")  # the argument before the variable
     assert len(server.requests) == 2
 
@@ -154,7 +158,7 @@ def test_a_proxy_named_in_the_environment_is_used(server, cache, monkeypatch):
 @pytest.mark.fault("one sentence: what a cache is")
 @pytest.mark.parametrize("wrong", [3, ["cache"], True], ids=repr)
 def test_a_cache_that_is_not_a_folder(wrong):
-    with pytest.raises(LessonError, match="cache must be the path of a folder; you gave"):
+    with pytest.raises(LessonError, match=re.escape(f"cache must be the path of a folder; you gave {wrong!r}.")):
         load_ratings("ml-100k", cache=wrong)
 
 
@@ -190,7 +194,8 @@ def test_nobody_answers(cache):
     ],
 )
 def test_a_mirror_that_is_no_address(cache, mirror):
-    refused(cache, mirror, "A mirror must be an address such as https://")
+    words = f"A mirror must be an address such as https://example.org/movielens; you gave {mirror!r}."
+    refused(cache, mirror, re.escape(words))
 
 
 @pytest.mark.fault("one sentence with the server's answer; nothing left in the cache")
@@ -237,6 +242,14 @@ def test_the_connection_breaks_off(server, cache):
 @pytest.mark.fault("one sentence: how much came of how much; thrown away")
 def test_the_archive_is_truncated_without_a_word(server, cache):
     refused(cache, server.url + "/unannounced", r"sent [\d,]+ of the [\d,]+ bytes")
+    assert len(server.requests) == downloads.ATTEMPTS
+
+
+@pytest.mark.fault("a few attempts, then one sentence; nothing left in the cache")
+def test_the_server_falls_silent(server, cache, monkeypatch):
+    monkeypatch.setattr(downloads, "TIMEOUT", 0.5)
+    refused(cache, server.url + "/slow", "cannot be reached for ml-100k.zip")
+    assert len(server.requests) == downloads.ATTEMPTS
 
 
 @pytest.mark.fault("nothing: the second attempt brings the ratings")
@@ -293,9 +306,10 @@ def test_a_cached_archive_that_went_bad_does_not_outlive_a_failed_download(serve
 
 
 @pytest.mark.fault("one sentence: the folder cannot be used; the file stays as it was")
-def test_the_cache_is_a_file(server, tmp_path):
+def test_the_cache_is_a_file(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "cache").write_text("in the way")
-    refused(tmp_path / "cache" / "deeper", server.url + "/ok", "The cache folder .* cannot be used")
+    refused(Path("cache", "deeper"), server.url + "/ok", "The cache folder 'cache.+deeper' cannot be used")
     assert (tmp_path / "cache").read_text() == "in the way" and server.requests == []
 
 
@@ -336,6 +350,26 @@ def test_no_room_by_its_other_names(server, cache, monkeypatch):
 
         monkeypatch.setattr(os, "replace", full)
         refused(cache, server.url + "/ok", "There is no room left")
+
+
+@pytest.mark.fault("one sentence: the folder cannot be used, and what the system said; nothing half-written")
+@pytest.mark.parametrize("fault", [OSError("the drive is gone"), PermissionError(13, "the drive is gone")], ids=repr)
+def test_the_drive_is_gone(server, cache, monkeypatch, fault):
+    def gone(*args):
+        raise fault
+
+    monkeypatch.setattr(os, "replace", gone)
+    refused(cache, server.url + "/ok", r"The cache folder .* cannot be used \(the drive is gone\)")
+
+
+@pytest.mark.fault("nothing: what the other process brought is read")
+def test_windows_lets_nobody_replace_a_file_that_is_being_read(server, cache, monkeypatch):
+    def another_was_faster(part, target):
+        shutil.copy(part, target)
+        raise PermissionError
+
+    monkeypatch.setattr(os, "replace", another_was_faster)
+    assert len(load_ratings("ml-100k", cache=cache, mirror=server.url + "/ok")) == 4_000
 
 
 @pytest.mark.fault("KeyboardInterrupt; nothing left in the cache")

@@ -21,7 +21,7 @@ def write_zip(path: Path, files: dict[str, bytes], top: str = "ml-x/") -> Path:
     return path
 
 
-@pytest.mark.parametrize("as_zip", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize("kind", ["folder", "file", "zip", "top of a zip", "deep in a zip"])
 @pytest.mark.parametrize(
     "files, scale, stars",
     [
@@ -31,14 +31,24 @@ def write_zip(path: Path, files: dict[str, bytes], top: str = "ml-x/") -> Path:
     ],
     ids=["csv", "100k", "1m"],
 )
-def test_every_format_reads_the_same(tmp_path, files, scale, stars, as_zip):
-    source = write_zip(tmp_path / "ml-x.zip", files) if as_zip else write_folder(tmp_path / "ml-x", files)
+def test_every_format_reads_the_same(tmp_path, files, scale, stars, kind):
+    tops = {"zip": "ml-x/", "top of a zip": "", "deep in a zip": "data/ml-x/"}
+    if kind in tops:
+        source = write_zip(tmp_path / "ml-x.1.zip", files, tops[kind])
+    else:
+        source = write_folder(tmp_path / "ml-x.1", files) / (next(iter(files)) if kind == "file" else "")
     ratings = load_ratings(source)
-    assert ratings.name == "ml-x" and ratings.scale == scale and ratings.truth is None
+    assert ratings.name == (source.stem if kind == "file" else "ml-x.1")
+    assert ratings.scale == scale and ratings.truth is None
     assert ratings.table["rating"].tolist() == stars
     assert ratings.user_ids.tolist() == [7, 9] and ratings.movie_ids.tolist() == [10, 20]
     assert ratings.movies["title"][0] == "Garçon, The (1995)" and ratings.movies["genres"][0] == "Comedy|Drama"
     assert ratings.movies["year"][0] == 1995
+
+
+def test_of_several_ratings_in_a_zip_those_nearest_to_its_top_are_read(tmp_path):
+    before = {f"before/{name}": content for name, content in FORMAT_100K.items()}
+    assert load_ratings(write_zip(tmp_path / "ml-x.zip", before | CSV_FORMAT)).scale == (0.5, 5.0)
 
 
 def test_titles_and_genres_that_are_odd(tmp_path):
@@ -74,14 +84,17 @@ def test_another_file_is_not_the_ratings_beside_it(tmp_path):
 
 
 BAD_CSV = {
-    "missing column": (CSV.replace("rating,", "stars,"), "has no column 'rating': it needs userId, movieId, rating"),
+    "missing column": (
+        CSV.replace("rating,", "stars,"),
+        "it needs userId, movieId, rating, timestamp and has userId, movieId, stars, timestamp",
+    ),
     "semicolons": (CSV.replace(",", ";"), "has no column 'userId'"),
     "empty": ("", "ratings.csv is empty"),
     "header only": ("userId,movieId,rating,timestamp\n", "holds no ratings, only a header"),
     "NaN": (CSV + "9,30,NaN,1\n", "The rating is missing in row 4 of ratings.csv; 1 such rows"),
     "gap": (CSV + "9,,4.0,1\n", "The movie_id is missing in row 4"),
     "short row": (CSV + "9,30\n", "The rating is missing in row 4"),
-    "long row": (CSV + "9,30,4.0,1,2,3\n", "ratings.csv is not a table"),
+    "long row": (CSV + "9,30,4.0,1,2,3\n", "ratings.csv is not a table: .* line 5"),
     "word": (CSV + "9,30,good,1\n", "The rating is 'good', which is not a number, in row 4"),
     "infinite": (CSV + "9,30,inf,1\n", "in row 4"),
     "too high": (CSV + "9,30,5.5,1\n", "The value 5.5 in row 4 in ratings.csv is off the scale of 0.5 to 5.0 stars"),
@@ -111,11 +124,12 @@ def test_bad_ratings_are_named_in_one_sentence(tmp_path, content, words):
     "files, words",
     [
         ({"u.data": b"1\t2\t3\n"}, "u.data has 3 columns but needs four"),
-        ({"u.data": b"1\t2\t0.5\t1\n"}, "off the scale of 1.0 to 5.0"),
+        ({"u.data": b"1\t2\t0.5\t1\n"}, "in u.data is off the scale of 1.0 to 5.0"),
+        ({"u.data": "1\t2\té\t1\n".encode("latin-1")}, "The rating is 'é', which is not a number"),
         ({"u.data": b""}, "u.data is empty"),
-        ({**FORMAT_100K, "u.item": b"1|Film\n"}, "u.item has 2 columns but needs 24"),
+        ({**FORMAT_100K, "u.item": b"1|Film|1995\n"}, "u.item has 3 columns but needs 24"),
         ({"ratings.dat": b"1::2::x::4\n"}, "The rating is 'x'"),
-        ({**FORMAT_1M, "movies.dat": b"1::Film\n"}, "movies.dat has 2 columns"),
+        ({**FORMAT_1M, "movies.dat": b"1::Film\n"}, "movies.dat has 2 columns but needs three: movie, title, genres"),
         ({**CSV_FORMAT, "movies.csv": b"movieId,name\n1,Film\n"}, "movies.csv has no column 'title'"),
         ({**CSV_FORMAT, "movies.csv": CSV_MOVIES.encode("latin-1")}, "movies.csv is not UTF-8 text"),
         ({"readme.txt": b"hello"}, "holds no MovieLens ratings: it should have ratings.csv and movies.csv, or u.data"),
@@ -125,6 +139,12 @@ def test_other_bad_folders_are_named_too(tmp_path, files, words):
     with pytest.raises(LessonError, match=words) as caught:
         load_ratings(write_folder(tmp_path / "bad", files))
     assert one_sentence(caught.value)
+
+
+@pytest.mark.fault("one sentence with what it should have")
+def test_an_empty_zip_is_named(tmp_path):
+    with pytest.raises(LessonError, match=r"empty\.zip holds no MovieLens ratings"):
+        load_ratings(write_zip(tmp_path / "empty.zip", {}))
 
 
 @pytest.mark.fault("one sentence: damaged, fetch it anew")
@@ -170,26 +190,30 @@ def test_a_name_given_as_a_path_is_the_name_unless_there_is_such_a_folder(tmp_pa
     assert len(load_ratings(Path("embedded"))) == 3 and len(load_ratings("embedded")) == 125_000
 
 
-def test_a_comma_too_many_at_the_end_of_every_row_shifts_nothing(tmp_path):
+@pytest.mark.parametrize("more", ["", "happy"])
+def test_a_comma_too_many_at_the_end_of_every_row_shifts_nothing(tmp_path, recwarn, more):
     folder = write_folder(tmp_path / "club", CSV_FORMAT)
     rows = CSV.splitlines()
-    (folder / "ratings.csv").write_text("\n".join([rows[0], *(f"{row}," for row in rows[1:])]) + "\n")
+    (folder / "ratings.csv").write_text("\n".join([rows[0], *(f"{row},{more}" for row in rows[1:])]) + "\n")
     assert load_ratings(folder).table.equals(load_ratings(write_folder(tmp_path / "ml-x", CSV_FORMAT)).table)
+    assert not recwarn.list
 
 
+@pytest.mark.parametrize("by_file", [False, True], ids=["folder", "file"])
 @pytest.mark.parametrize("files", [CSV_FORMAT, FORMAT_100K, FORMAT_1M], ids=["csv", "100k", "1m"])
-def test_the_stamp_changes_with_every_file_that_is_read_and_with_nothing_else(tmp_path, files):
+def test_the_stamp_changes_with_every_file_that_is_read_and_with_nothing_else(tmp_path, files, by_file):
     folder = write_folder(tmp_path / "ml-x", files)
-    seen = {files_stamp(folder)}
+    source = folder / next(iter(files)) if by_file else folder
+    seen = {files_stamp(source)}
     (folder / "notes.txt").write_text("ours")
-    assert {files_stamp(folder), files_stamp(str(folder))} == seen
+    assert {files_stamp(source), files_stamp(str(source))} == seen
     for number, name in enumerate(files, 1):
         with (folder / name).open("ab") as file:
             file.write(b"\n")
-        seen.add(files_stamp(folder))
+        seen.add(files_stamp(source))
         assert len(seen) == 1 + number
     os.utime(folder / next(iter(files)), (1, 1))  # the same size, another time
-    assert files_stamp(folder) not in seen
+    assert files_stamp(source) not in seen
 
 
 def test_the_stamp_of_a_set_is_that_of_the_files_it_is_read_from(tmp_path, monkeypatch):
@@ -198,9 +222,13 @@ def test_the_stamp_of_a_set_is_that_of_the_files_it_is_read_from(tmp_path, monke
     assert files_stamp("embedded") == files_stamp("ml-100k") == files_stamp("no such") == files_stamp("a\0b") == ()
     archive = write_zip(write_folder(tmp_path / "cache", {}) / "ml-100k.zip", FORMAT_100K)
     assert files_stamp("ml-100k")[0][0] == str(archive)
+    monkeypatch.setenv("EPOCH_CACHE", str(tmp_path / "another"))
+    assert files_stamp("ml-100k", cache=tmp_path / "cache")[0][0] == str(archive)
     monkeypatch.setenv("MOVIELENS_DIR", str(tmp_path))
     folder = write_folder(tmp_path / "ml-100k", FORMAT_100K)
     assert [Path(name) for name, _, _ in files_stamp("ml-100k")] == [folder / "u.data", folder / "u.item"]
+    monkeypatch.chdir(folder)
+    assert files_stamp("embedded") == ()  # whatever lies where the learner works
 
 
 @pytest.fixture(scope="module")

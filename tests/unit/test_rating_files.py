@@ -42,6 +42,7 @@ REFUSED = {
 }
 TAKEN = {
     "blank lines": lambda text, separator: "\n" + text.replace("\n", "\n\n"),
+    "spaces": lambda text, separator: text.replace(separator, separator + " "),
     "a column more": lambda text, separator: "".join(f"{line}{separator}9\n" for line in text.splitlines()),
 }
 
@@ -77,7 +78,7 @@ def test_a_film_without_a_proper_number(tmp_path: Path, kind: str, number: str) 
     files, *_, titles = FORMATS[kind]
     content = files[titles].replace(b"\n10", b"\n" + number.encode(), 1)
     content = number.encode() + content[2:] if content.startswith(b"10") else content
-    with pytest.raises(LessonError, match=rf"{titles}") as caught:
+    with pytest.raises(LessonError, match=rf"\bmovie(Id)? .*{titles}") as caught:
         load_ratings(write_folder(tmp_path / "ml-x", {**files, titles: content}))
     assert one_sentence(caught.value)
 
@@ -114,6 +115,26 @@ def test_any_table_comes_back_as_it_was_written(tmp_path_factory: pytest.TempPat
         assert np.array_equal(ratings.movie_ids[ratings.table["movie"]], written["movie_id"])
 
     comes_back()
+
+
+ODD_TITLES = {
+    "csv": "movieId,title,genres\n10,NA,War\n20,007,War\n",
+    "100k": f"10|NA|||{'|0' * 19}\n20|007|||{'|0' * 19}\n",
+    "1m": "10::NA::War\n20::007::War\n",
+}
+
+
+@every_format
+def test_a_title_may_look_like_nothing_or_like_a_number(tmp_path: Path, kind: str) -> None:
+    files, *_, titles = FORMATS[kind]
+    folder = write_folder(tmp_path / "ml-x", files | {titles: ODD_TITLES[kind].encode()})
+    assert load_ratings(folder).movies["title"].tolist() == ["NA", "007"]
+
+
+def test_a_film_that_is_listed_twice_keeps_its_first_title(tmp_path: Path) -> None:
+    movies = CSV_FORMAT["movies.csv"] + b"10,Another,War\r\n"
+    folder = write_folder(tmp_path, CSV_FORMAT | {"movies.csv": movies})
+    assert load_ratings(folder).movies["title"].tolist() == ["Garçon, The (1995)", "Long (2001-2003)"]
 
 
 def test_a_title_is_text_whatever_it_looks_like(tmp_path: Path) -> None:
