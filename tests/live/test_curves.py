@@ -73,7 +73,7 @@ def test_the_page_gets_every_update_and_every_epoch(metric: str) -> None:
     assert epochs[:, 3] == pytest.approx(root(curve.epochs.train_losses), rel=1e-6)
     assert epochs[:, 4] == pytest.approx(root(1.1 * curve.epochs.train_losses), rel=1e-6)
     page = curves.for_page()
-    assert page["best"] == 9 and page["floor"] == 0.5 and page["per_update"] == 0.1
+    assert page["best"] == 9 and page["floor"] == 0.5 and page["per_update"] == 0.1 and page["num_epochs"] == 10
     assert page["x"] == {"update": 100, "epoch": 10, "samples_seen": 3200, "seconds": pytest.approx(1.0)}
 
 
@@ -86,6 +86,25 @@ def test_a_hundred_thousand_updates_are_sent_as_few_points_with_every_extreme() 
     curves = Curves()
     full(curves, num_updates=100_000)
     assert len(sent(curves, "points", 4)) <= 2 * MOST_POINTS < 700
+
+
+def test_of_an_earlier_run_with_epochs_no_batch_is_sent() -> None:
+    curves = Curves()
+    full(curves)
+    curves.begin(keep=True)
+    curves.earlier.append(fed(3.0, 2.0))  # stopped before its first epoch ended
+    assert [len(run["points"]) for run in curves.earlier_for_page()] == [0, 2 * 4 * 4]
+
+
+@pytest.mark.parametrize(("best", "mark"), [(4, 1), (5, 2 * MOST_POINTS)])
+def test_the_best_of_more_epochs_than_are_drawn_is_marked_where_it_is_drawn(best: int, mark: int) -> None:
+    """Of 2,000 the first, the fourth, the seventh, … are; a mark behind the last is none."""
+    curve = Curve()
+    for epoch in range(1, 2_001):
+        losses = {"train_loss": 1.0, "validation_loss": 0.5 if epoch == best else 1.0}
+        curve.add(made_up_progress(epoch, 1.0, num_updates=2_000, num_epochs=2_000, **losses))
+    curve.read()
+    assert curve.for_page("mse")["best"] == mark
 
 
 def test_a_run_ends_at_its_first_loss_that_is_no_number() -> None:
@@ -287,8 +306,8 @@ def test_a_negative_loss_has_no_rmse() -> None:
 @pytest.mark.filterwarnings("error")
 def test_a_loss_too_large_for_the_page_is_no_warning() -> None:
     curves = Curves()
-    curves.run = fed(1.0, 1e200)
-    assert np.isinf(sent(curves, "points", 4)[1, 3])
+    curves.run = fed(1.0, 1.0, train_loss=1e200)
+    assert np.isinf(sent(curves, "epochs", 5)[:, 3]).all()
 
 
 def test_a_loop_of_ones_own_has_a_loss_of_no_name() -> None:

@@ -78,6 +78,7 @@ def test_a_seed_gives_the_weights_and_leaves_the_global_generator_alone(make):
     vector = torch.nn.utils.parameters_to_vector
     assert torch.equal(vector(first.parameters()), vector(same.parameters()))
     assert not torch.equal(vector(first.parameters()), vector(other.parameters()))
+    assert torch.equal(vector(make().parameters()), vector(make(seed=42).parameters()))
 
 
 def test_a_rating_mlp_is_its_mean_and_a_network_on_both_vectors():
@@ -119,8 +120,8 @@ def test_shapes_of_the_mlps():
         (lambda: CollaborativeFilter(3, 2, -1), "embedding_dim"),
         (lambda: CollaborativeFilter(3, 2, 2.0), "embedding_dim"),
         (lambda: CollaborativeFilter(3, 2, 0, biases=False), "nothing to learn"),
-        (lambda: MLP(0), "num_features"),
-        (lambda: MLP(4, (0,)), "hidden"),
+        (lambda: MLP(0), "^num_features must be"),
+        (lambda: MLP(4, (0,)), "^units in a hidden layer must be"),
         (lambda: MLP(4, hidden=64), r"hidden must be a tuple .* such as \(64,\); you gave 64\."),
         (lambda: RatingMLP(3, 2, 4, 64), "hidden must be a tuple"),
         (lambda: MLP(4, seed=None), "seed must be a whole number"),

@@ -198,6 +198,13 @@ def test_an_optimizer_that_cannot_train_this_model(own, config, words):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(("own", "behind"), [("adagrad", type(None)), (lambda weights: None, TypeError)])
+def test_what_a_function_of_ones_own_raised_stands_behind_the_sentence(own, behind):
+    with pytest.raises(LessonError) as error:
+        train(MLP(4), patients(), optimizer=own)
+    assert type(error.value.__cause__) is behind
+
+
 def test_warming_up_draws_no_random_numbers():
     state = torch.get_rng_state()
     warm_up()

@@ -1,7 +1,9 @@
 """Recommending, folding in, and reading tastes; and the figures the course promises for its recommender."""
 
 import os
+import re
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +13,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from helpers.checks import LessonError
+from helpers.checks import LessonError, shown
 from helpers.data import Split, load_ratings, split
 from helpers.models import CollaborativeFilter, RatingMLP
 from helpers.recommender import (
@@ -116,8 +118,9 @@ def test_scores_are_the_models_own_predictions():
     assert torch.equal(scores_for(model, 2), model(inputs).detach())
 
 
-def test_top_is_sorted_and_leaves_out_what_was_seen():
-    scores = torch.tensor([3.0, 5.0, 1.0, 4.0, 2.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_top_is_sorted_and_leaves_out_what_was_seen(dtype):
+    scores = torch.tensor([3.0, 5.0, 1.0, 4.0, 2.0], dtype=dtype)
     assert top(scores, 3) == [1, 3, 0]
     assert top(scores, 3, exclude=[1, 0]) == [3, 4, 2]
     assert top(scores, 99, exclude=[1]) == [3, 0, 4, 2]
@@ -132,10 +135,25 @@ def test_top_takes_whole_numbers_and_leaves_out_what_is_no_number():
 @pytest.mark.fault("one sentence")
 @pytest.mark.parametrize("row", [7, -1, 1.0, True, "1"])
 def test_a_row_that_is_not_there_is_refused_in_a_sentence(row):
-    with pytest.raises(LessonError, match=r"A user is a row number from 0 to 3: ratings.user_row\(id\) finds it"):
+    given = f"ratings.*_row\\(id\\) finds it; you gave {row!r}"
+    with pytest.raises(LessonError, match=f"A user is a row number from 0 to 3: {given}"):
         scores_for(small_model(), row)
-    with pytest.raises(LessonError, match=r"A movie is a row number from 0 to 6: ratings.movie_row\(id\) finds it"):
+    with pytest.raises(LessonError, match=f"A movie is a row number from 0 to 6: {given}"):
         similar(torch.ones(7, 2), row)
+
+
+@pytest.mark.fault("one sentence")
+@pytest.mark.parametrize(
+    ("scores", "n", "words"),
+    [
+        ([1.0, 2.0], 1, r"^Scores are a tensor .* you gave \[1\.0, 2\.0\]\.$"),
+        (torch.ones(1, 2), 1, r"^Scores are a tensor .* you gave tensor\(\[\[1"),
+        (torch.ones(2), 0, r"^n must be a whole number of 1 or more"),
+    ],
+)
+def test_what_top_cannot_rank(scores, n, words):
+    with pytest.raises(LessonError, match=words):
+        top(scores, n)
 
 
 MASK = [True, False, False, True, False]
@@ -158,9 +176,12 @@ def test_what_is_left_out_may_be_rows_or_a_mask(exclude):
 
 
 @pytest.mark.fault("one sentence")
-@pytest.mark.parametrize("exclude", [[-1], [5], 7, [1.0], ["1"], "1", None, MASK[:4], [*MASK, True], [True, 2]])
+@pytest.mark.parametrize(
+    "exclude", [[-1], [5], 7, torch.tensor(7), [1.0], ["1"], "1", None, MASK[:4], [*MASK, True], [True, 2]]
+)
 def test_a_row_to_leave_out_that_is_not_there_is_refused_in_a_sentence(exclude):
-    with pytest.raises(LessonError, match="row numbers from 0 to 4, or one True or False for each of the 5 rows"):
+    says = "row numbers from 0 to 4, or one True or False for each of the 5 rows"
+    with pytest.raises(LessonError, match=rf"{says}; you gave {re.escape(shown(exclude))}\.$"):
         top(torch.ones(5), 2, exclude)
 
 
@@ -253,14 +274,15 @@ def test_the_reasons_add_up_and_each_belongs_to_its_rating():
     ("movies", "stars", "penalty", "words"),
     [
         ([], [], 0.1, "at least one"),
-        ([1, 2], [3.0], 0.1, "one rating for each movie"),
-        ([1, 1], [3.0, 4.0], 0.1, "twice"),
+        ([1, 2], [3.0], 0.1, r"one rating for each movie, .* there are 2 movies and 1 ratings\.$"),
+        ([1, 1], [3.0, 4.0], 0.1, "^A movie is in the list twice"),
         ([7], [3.0], 0.1, "row numbers from 0 to 6"),
         ([-1], [3.0], 0.1, "row numbers from 0 to 6"),
         ([3.0], [3.0], 0.1, "row numbers from 0 to 6"),
         (torch.tensor([1, 1]), [3.0, 4.0], 0.1, "twice"),
-        ([1], [float("nan")], 0.1, "Ratings are numbers of stars"),
-        ([1], ["5"], 0.1, "Ratings are numbers of stars"),
+        ([1], [float("nan")], 0.1, "Ratings are numbers of stars, .* you gave nan"),
+        ([1, 2], [3.0, -float("inf")], 0.1, "Ratings are numbers of stars, .* you gave -inf"),
+        ([1], ["5"], 0.1, "Ratings are numbers of stars, .* you gave '5'"),
         ([1], [3.0], 0.0, "penalty"),
     ],
 )
@@ -270,7 +292,7 @@ def test_bad_ratings_of_a_newcomer_are_refused_in_a_sentence(movies, stars, pena
 
 
 def test_a_model_without_vectors_cannot_fold_in():
-    with pytest.raises(LessonError, match="biases and embeddings"):
+    with pytest.raises(LessonError, match=r"^Folding in needs a model with biases and embeddings"):
         fold_in(CollaborativeFilter(4, 7, 0), [1], [3.0], 0.1)
     with pytest.raises(LessonError, match="biases and embeddings"):
         fold_in(RatingMLP(4, 7, 2), [1], [3.0], 0.1)
@@ -333,6 +355,15 @@ def test_genres_are_readable_from_vectors_that_hold_them_and_not_from_noise():
     assert genre_readability(noise, genres) != genre_readability(noise, genres, seed=43)
 
 
+def test_vectors_as_long_as_there_are_films_do_not_drown_a_genre():
+    """What a regression without a penalty reads off them is noise."""
+    generator = torch.Generator().manual_seed(0)
+    genres = pd.DataFrame(torch.rand(100, 3, generator=generator).lt(0.5).numpy(), columns=list("abc"))
+    vectors = torch.randn(100, 80, generator=generator)
+    vectors[:, :3] += 3 * torch.as_tensor(genres.to_numpy(copy=True)).float()
+    assert genre_readability(vectors, genres) > 0.8
+
+
 def test_training_finds_genres_and_planted_tastes_that_the_start_knows_nothing_of(ratings, parts, model):
     start = CollaborativeFilter.for_ratings(ratings, parts.train)
     genres = genre_table(ratings)
@@ -374,8 +405,8 @@ def test_a_circle_reads_the_same_however_the_map_is_turned_or_mirrored(turn, mir
 def test_map_axes_are_the_two_widest_directions_whatever_the_signs():
     spread = torch.randn(200, 3, generator=torch.Generator().manual_seed(1)).double()
     spread = spread * torch.tensor([1.0, 9.0, 3.0])
-    for sign in (1, -1):
-        axes = map_axes(sign * spread + torch.tensor([50.0, 0.0, 0.0]))  # where they lie does not matter
+    for signs in product((1, -1), repeat=3):
+        axes = map_axes(torch.tensor(signs) * spread + torch.tensor([50.0, 0.0, 0.0]))  # where they lie does not matter
         assert torch.allclose(axes, torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]).double(), atol=0.15)
 
 
@@ -406,6 +437,7 @@ def test_a_reason_is_named_from_a_hundredth_of_a_star(above, adds, says):
 def test_five_similar_films_unless_more_are_asked_for():
     vectors = torch.randn(9, 3, generator=torch.Generator().manual_seed(1))
     assert len(similar(vectors, 0)) == 5 and len(similar(vectors, 0, 7)) == 7
+    assert len(top(vectors[:, 0])) == 5
 
 
 # ---------------------------------------------------------------------------------------- against retraining

@@ -100,6 +100,19 @@ def test_the_learners_own_error_stands_behind_the_sentence():
     assert isinstance(error.value.__cause__, KeyError)
 
 
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [(ValueError("No rule for axis X.\nMore on other lines."), "No rule for axis X."), (ValueError(), "ValueError.")],
+)
+def test_the_learners_own_error_is_quoted_in_one_line(error, ends):
+    def fail(self, out):
+        raise error
+
+    with pytest.raises(LessonError) as told:
+        train(Wrapped(fail), P)
+    assert str(told.value).endswith(f"dtype float32: {ends}")
+
+
 def test_the_trial_leaves_buffers_and_random_numbers_as_they_were():
     model, state = normalised(), torch.get_rng_state()
     before = copy.deepcopy(model.state_dict())

@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from helpers.checks import LessonError
 from helpers.data import load_ratings, split
+from helpers.devices import available_cores
 from helpers.models import CollaborativeFilter
 from helpers.search import (
     RMSE,
@@ -169,13 +170,15 @@ def test_results_as_a_table(ratings) -> None:
     search = GridSearch(small(), GRID, cv=2, scoring=RMSE, refit=False).fit(*ratings)
     table = results_table(search)
     assert list(table.columns) == ["embedding_dim", "learning_rate", "rmse", "rmse_sd", "seconds"]
+    folds = np.array([search.cv_results_[f"split{fold}_test_score"] for fold in (0, 1)])
+    assert np.allclose(table["rmse_sd"], folds.std(axis=0)) and table["rmse_sd"].gt(0).any()
     assert len(table) == 6 and table["rmse"].min() == pytest.approx(-search.best_score_)
     assert (table["seconds"] > 0).all()
 
 
 @pytest.mark.fault("one sentence")
 def test_a_table_of_other_searches_is_refused(ratings) -> None:
-    with pytest.raises(LessonError, match=r"no results yet: call its fit\(\) first"):
+    with pytest.raises(LessonError, match=r"^This search has no results yet: call its fit\(\) first"):
         results_table(GridSearch(small(), GRID, cv=2, scoring=RMSE))
     other = GridSearch(small(), {"num_epochs": [1]}, cv=2, refit=False).fit(*ratings)
     with pytest.raises(LessonError, match=r"scoring='neg_root_mean_squared_error'; this one has scoring=None"):
@@ -219,13 +222,15 @@ def test_it_stops_by_ratings_of_its_own_and_keeps_the_best_weights(ratings) -> N
     loss = np.mean((model.predict(X[held_back]) - y[held_back]) ** 2)
     assert loss == pytest.approx(epochs["validation_loss"].min(), rel=1e-5)
     assert small(num_epochs=2).fit(X, y).num_epochs_ == 2
+    assert np.isfinite(small(patience=1, patience_share=1 / 600).fit(X, y).history_["validation_loss"]).all()
 
 
 @pytest.mark.fault("one sentence")
 @pytest.mark.parametrize(
     ("settings", "says"),
     [({"patience": 0}, "patience must be"), ({"patience": 2, "patience_share": 0.0001}, "leaves nothing to train on"),
-     ({"patience": 2, "patience_share": 2}, "patience_share")],
+     ({"patience": 2, "patience_share": 0.9999}, "leaves nothing to train on"),
+     ({"patience": 2, "patience_share": 2}, "^patience_share must be")],
 )  # fmt: skip
 def test_early_stopping_that_cannot_be(ratings, settings: dict, says: str) -> None:
     with pytest.raises(LessonError, match=says):
@@ -237,6 +242,7 @@ def test_halving_is_scikit_learns(ratings) -> None:
     search = HalvingSearch(small(), GRID, **options).fit(*ratings)
     assert search.n_candidates_ == [6, 3, 2] and search.n_resources_ == [1, 2, 4]
     table = results_table(search)
+    assert list(table)[:3] == ["round", *GRID]
     assert list(table["round"]) == [1] * 6 + [2] * 3 + [3] * 2
     assert list(table["num_epochs"]) == [1] * 6 + [2] * 3 + [4] * 2
     assert search.best_params_["num_epochs"] == 4
@@ -258,8 +264,18 @@ def test_two_workers_give_what_one_gives(ratings, monkeypatch: pytest.MonkeyPatc
     np.testing.assert_allclose(alone, together, rtol=1e-6)
 
 
-def test_workers_use_one_thread_and_share_the_data() -> None:
+@pytest.mark.parametrize("number", [None, 1, 3])
+def test_there_are_as_many_workers_as_cores_or_as_were_asked_for(number: int | None) -> None:
+    with on_all_cores(number):
+        assert joblib.effective_n_jobs(None) == (number or available_cores())
+    with pytest.raises(LessonError, match=r"^number must be a whole number of 1 or more"):
+        on_all_cores(0)
+
+
+def test_workers_use_one_thread_and_share_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
     samples = load_ratings().samples()
+    for library in ("OMP", "MKL"):  # two in this process: a worker has one all the same
+        monkeypatch.setenv(f"{library}_NUM_THREADS", "2")
     with on_all_cores(2):
         threads = joblib.Parallel()(joblib.delayed(torch.get_num_threads)() for _ in range(2))
         kinds = joblib.Parallel()(joblib.delayed(type)(array) for array in arrays(samples))

@@ -170,6 +170,7 @@ def test_a_tenth_of_a_range_is_its_edge() -> None:
         (lambda: SearchSpace(a=linear(0, 1)).draws(1, seed=-1), "seed must be"),
         (lambda: SearchSpace(a=linear(0, 1)).edges(5), "Give a value for each of a; you gave 5."),
         (lambda: SearchSpace(a=linear(0, 1)).edges({"b": 1}), "Give a value for each of a; you gave {'b': 1}."),
+        (lambda: SearchSpace(a=log(1, 2), b=log(1, 2)).edges({"a": 1}), "Give a value for each of a, b; you gave {'a'"),
         (lambda: SearchSpace(a=linear(0, 1)).edges({"a": "x"}), "a must be a number"),
         (lambda: SearchSpace(a=log(1, 10)).edges({"a": 0}), "a must be a number above"),
     ],
