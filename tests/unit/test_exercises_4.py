@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.model_selection import ShuffleSplit
+from sklearn.metrics import root_mean_squared_error
+from sklearn.model_selection import ShuffleSplit, train_test_split
 
 from helpers.data import load_ratings, split
 from helpers.exercises import check
-from helpers.search import RMSE, RandomSearch, RatingRegressor, SearchSpace, arrays, linear, log
+from helpers.search import RMSE, GridSearch, RandomSearch, RatingRegressor, SearchSpace, arrays, linear, log
 
 
 def rounds_with(given: tuple[int, ...], left: Callable[[int, int], int]) -> int:
@@ -36,6 +37,11 @@ def best_within(epochs: pd.DataFrame, seconds: float) -> float | None:
     return losses.min() if len(losses) else None
 
 
+def longer_only_once(num_models: int, first_epochs: int, factor: int, num_rounds: int) -> int:
+    epochs = [first_epochs] + [first_epochs * factor] * (num_rounds - 1)
+    return sum(num_models // factor**number * epochs[number] for number in range(num_rounds))
+
+
 SIZE_8 = {"embedding_dim": 8, "learning_rate": 0.01, "weight_decay": 0.08, "num_epochs": 5}
 
 
@@ -48,6 +54,7 @@ SIZE_8 = {"embedding_dim": 8, "learning_rate": 0.01, "weight_decay": 0.08, "num_
         ("4.5", [195_000, 2.34]), ("4.5", (195_000, 2.34)), ("4.5", np.array([195_000, 2.34])),
         ("4.6", best_within), ("4.7", SIZE_8), ("4.7", SIZE_8 | {"optimizer": "Adam"}),
         ("4.7", SIZE_8 | {"num_epochs": np.int64(5)}),
+        ("4.7", SIZE_8 | {"batch_size": 1000}),  # 400 updates, the whole budget
     ],
 )  # fmt: skip
 def test_right_answers(name: str, answer: object) -> None:
@@ -62,9 +69,11 @@ def test_right_answers(name: str, answer: object) -> None:
         ("4.1", 100, "ten epochs"), ("4.1", 13, "trains on 80,000"),
         ("4.2", "a", "among themselves"), ("4.2", "b", "cannot show"), ("4.2", "d", "neither was compared"),
         ("4.3", lambda models, first, factor, rounds: None, "return"),
-        ("4.3", lambda models, first, factor, rounds: models * first * 10, "full grid"),
+        ("4.3", lambda models, first, factor, rounds: models * first * 10, "After the first round"),
         ("4.3", lambda models, first, factor, rounds: sum(first * factor**n for n in range(rounds)), "How many models"),
-        ("4.3", rounded_down, "rounds up"),
+        ("4.3", rounded_down, "rounds up"), ("4.3", longer_only_once, "the same for all rounds"),
+        ("4.3", lambda models, first, factor, rounds: sum(models // factor**n * first for n in range(rounds)),
+         "the same for all rounds"),
         ("4.3", lambda *given: rounds_with(given, lambda models, factor: (models + 1) // factor), "(7, 1, 3, 2)"),
         ("4.3", lambda *given: rounds_with(given, lambda n, factor: n // factor + n % factor), "(8, 1, 3, 2)"),
         ("4.4", "a", "luck"), ("4.4", "b", "collects"), ("4.4", "d", "luckier"),
@@ -76,11 +85,21 @@ def test_right_answers(name: str, answer: object) -> None:
         ("4.6", lambda epochs, seconds: epochs["validation_loss"].min(), "not ended yet"),
         ("4.6", lambda epochs, seconds: epochs[epochs.seconds <= seconds]["validation_loss"].iloc[-1], "last loss"),
         ("4.6", lambda epochs, seconds: epochs[epochs.seconds <= seconds]["epoch"].max(), "number of an epoch"),
+        ("4.6", lambda epochs, seconds: epochs["validation_loss"].idxmin(), "number of an epoch"),
         ("4.6", lambda epochs, seconds: epochs[epochs.seconds <= seconds].validation_loss.min(), "No epoch has ended"),
-        ("4.7", "0.01", "dictionary"), ("4.7", {"batch": 4}, "no setting 'batch'"), ("4.7", {}, "790 updates"),
+        ("4.7", "0.01", "dictionary"), ("4.7", {}, "790 updates"),
+        ("4.7", {"batch": 4}, "no setting 'batch': there are embedding_dim, num_epochs, "),
+        ("4.7", {"num_users": 9}, "no setting 'num_users'"), ("4.7", {"num_movies": 9}, "no setting 'num_movies'"),
+        ("4.7", {"patience": 2}, "no setting 'patience'"),
+        ("4.7", {"patience_share": 0.1}, "no setting 'patience_share'"),
+        ("4.7", {"embedding_dim": 1025}, "1025 numbers is too large to try"),
+        ("4.7", {"embedding_dim": 1024, "batch_size": 0}, "batch_size"),  # so many numbers may be tried
         ("4.7", {"batch_size": 0}, "batch_size"), ("4.7", {"num_epochs": 4}, "gets nowhere"),
-        ("4.7", {"num_epochs": 2, "learning_rate": 0.01}, "nothing holds the weights back"),
-        ("4.7", {"num_epochs": 2, "learning_rate": 0.01, "weight_decay": 0.2}, "How many numbers"),
+        ("4.7", {"num_epochs": 2, "learning_rate": 0.005}, "nothing holds the weights back"),
+        ("4.7", {"num_epochs": 2, "learning_rate": 0.005, "weight_decay": 0.2}, "How many numbers"),
+        ("4.7", {"optimizer": "sgd", "learning_rate": 1e9, "num_epochs": 2}, "diverged"),
+        ("4.7", SIZE_8 | {"weight_decay": 0.05, "batch_size": 4096, "num_epochs": 20}, "went on for too long"),
+        ("4.8", "GridSearch", "the object itself"),
     ],
 )  # fmt: skip
 def test_wrong_answers_get_their_own_hint(name: str, answer: object, hint: str) -> None:
@@ -91,7 +110,8 @@ def test_wrong_answers_get_their_own_hint(name: str, answer: object, hint: str) 
 def test_4_6_repeats_no_right_number_as_wrong() -> None:
     """A loss that is right for one budget and wrong for another: the reply names the budget it is wrong for."""
     reply = check("4.6", lambda epochs, seconds: 0.7)
-    assert "the answer for 9 seconds is 0.6; yours says 0.7" in reply.text
+    told = "0.9, 0.7, 0.8, 0.6 after 0.5, 1.0, 1.5, 2.0 seconds the answer for 9 seconds is 0.6; yours says 0.7."
+    assert told in reply.text
 
 
 def test_4_6_may_change_its_table() -> None:
@@ -103,9 +123,14 @@ def test_4_6_may_change_its_table() -> None:
     assert check("4.6", spoils).passed
 
 
-def test_4_7_judges_the_end_of_the_run() -> None:
-    reply = check("4.7", {"embedding_dim": 50, "learning_rate": 0.03, "weight_decay": 0.05, "num_epochs": 5})
-    assert reply.passed is False and "at the end" in reply.text
+def test_4_7_trains_what_the_notebooks_regressor_trains() -> None:
+    """The same ratings, the plain embedding, the seed that was given; and the error after the last epoch."""
+    ratings, settings = load_ratings(), {"learning_rate": 0.01, "num_epochs": 2, "seed": 7}
+    parts = train_test_split(split(ratings).train_index, test_size=0.2, random_state=42)
+    (X, y), (X_left, y_left) = (arrays(ratings.samples(part)) for part in parts)
+    model = RatingRegressor(num_users=ratings.num_users, num_movies=ratings.num_movies, **settings).fit(X, y)
+    rmse = root_mean_squared_error(y_left, model.predict(X_left))
+    assert f"RMSE {rmse:.3f} at the end" in check("4.7", settings).text
 
 
 # ---------------------------------------------------------------------------------------- a search of one's own
@@ -132,6 +157,7 @@ GOOD = SearchSpace(learning_rate=log(0.01, 0.05), weight_decay=linear(0.08, 0.2)
 def test_a_good_search_is_right_and_told_that_its_score_flatters(few) -> None:
     reply = check("4.8", searching(few, GOOD))
     assert reply.passed and "chosen for being low" in reply.text, reply
+    assert "12 tries over learning_rate, num_epochs, weight_decay, lowest" in reply.text
 
 
 @pytest.mark.parametrize(
@@ -140,18 +166,34 @@ def test_a_good_search_is_right_and_told_that_its_score_flatters(few) -> None:
         (GOOD, {"fit": False}, "has not run yet"),
         (GOOD, {"fit": False, "scoring": "r2"}, "scoring=RMSE"),
         (GOOD, {"number": 2}, "at least 12 tries"),
-        ({"num_epochs": [1, 2]}, {"number": 2}, "over 1 settings"),
+        (GOOD, {"number": 1}, "at least 12 tries"),
+        ({"num_epochs": [1, 2], "batch_size": [1024]}, {"number": 2}, "over 1 settings"),
         ({"learning_rate": linear(0.0001, 0.1)}, {"fit": False}, "logarithmic scale"),
         ({"learning_rate": linear(0.01, 0.1)}, {"fit": False}, "logarithmic scale"),
         (
             SearchSpace(learning_rate=log(0.0001, 0.0003), weight_decay=linear(0, 0.1), batch_size=log(512, 2048)),
             {}, "It never turned num_epochs",
         ),
+        (
+            SearchSpace(learning_rate=log(0.0001, 0.0003), weight_decay=linear(0, 0.1), num_epochs=linear(1, 3)),
+            {}, "Look at its best rows: which way",
+        ),
     ],
 )  # fmt: skip
 def test_a_search_that_falls_short(few, space: dict, options: dict, hint: str) -> None:
     reply = check("4.8", searching(few, space, **options))
     assert reply.passed is False and hint in reply.text, reply
+
+
+@pytest.mark.parametrize(
+    ("grid", "hint"),
+    [
+        ({"learning_rate": [0.01, 0.1]}, "has not run yet"), ([{"learning_rate": [0.01, 0.1]}], "has not run yet"),
+        (SearchSpace(learning_rate=linear(0.0001, 0.1)), "logarithmic scale"),
+    ],
+)  # fmt: skip
+def test_a_grid_is_a_search_too(grid: object, hint: str) -> None:
+    assert hint in check("4.8", GridSearch(RatingRegressor(), grid, scoring=RMSE)).text
 
 
 @pytest.mark.parametrize("name", [f"4.{number}" for number in range(1, 9)])

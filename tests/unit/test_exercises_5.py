@@ -61,13 +61,14 @@ def test_wrong_answers_are_known_by_name(name, answer, hint):
     [
         (lambda gradients, sizes: sum(gradients) / len(gradients), "plain mean"),
         (lambda gradients, sizes: sum(gradients), "plain sum"),
-        (lambda gradients, sizes: sum(s * g for g, s in zip(gradients, sizes, strict=True)), "divided by their sum"),
+        (lambda gradients, sizes: sum(s * g for g, s in zip(gradients, sizes, strict=True)), "Almost: the sizes"),
         (
             lambda gradients, sizes: sum(s * g for g, s in zip(gradients, sizes, strict=True)) / len(sizes),
             "number of workers",
         ),
         (lambda gradients, sizes: averaged(gradients, sizes[::-1]), "wrong way round"),
-        (lambda gradients, sizes: gradients[0] * 0, "average to"),
+        (lambda gradients, sizes: torch.stack(gradients), "must come out"),
+        (lambda gradients, sizes: "a gradient", "must come out"),
         (lambda gradients, sizes: averaged(gradients[:2], sizes[:2]), "wrong for three"),
         (lambda gradients, sizes: sum(s / sum(sizes) * g for g, s in zip(gradients, sizes, strict=True)), "NaN"),
         (lambda gradients, sizes: None, "returns nothing yet"),
@@ -79,6 +80,15 @@ def test_wrong_functions_are_known_by_name(wrong, hint):
     reply = check("5.2", wrong)
     assert reply.passed is False
     assert hint in reply.text
+
+
+def test_a_wrong_average_is_told_for_the_gradients_that_went_in():
+    given = []
+    reply = check("5.2", lambda gradients, sizes: given.append((gradients, sizes)) or gradients[0] * 0)
+    gradients, (one, other) = given[0]
+    first, second = ([int(entry) for entry in gradient] for gradient in gradients)
+    assert f"Gradients {first} and {second} of {one} and {other} samples" in reply.text
+    assert f"average to {averaged(*given[0]).numpy().round(3).tolist()}; yours gives [0.0, 0.0]" in reply.text
 
 
 @pytest.mark.parametrize("name", [f"5.{number}" for number in range(1, 8)])
