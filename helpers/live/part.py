@@ -14,7 +14,7 @@ import gc
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import ipywidgets
 
@@ -25,16 +25,6 @@ from helpers.live.worker import Worker, retire_former, running_loop
 
 HERE = str(Path(__file__).parent)
 LONGEST = 10_000  # characters of an error: more is sent to no page
-
-
-class State(NamedTuple):
-    """What a learner sees of a live part, in words: for tests, and for whoever wants to look."""
-
-    text: str
-    progress: str
-    error: str
-    traceback: str
-    running: bool
 
 
 class Live:
@@ -61,7 +51,7 @@ class Live:
     @property
     def values(self) -> dict[str, Any]:
         """The values of the controls, by name."""
-        chosen = self._open_view().chosen
+        chosen = self.widget.chosen
         return {name: control.options[chosen[name]] for name, control in self._controls.items()}
 
     @property
@@ -70,15 +60,11 @@ class Live:
         return self._closed_text if self._view is None else self._view.text
 
     @property
-    def state(self) -> State:
-        """What stands on the page now."""
-        view = self._open_view()
-        return State(view.text, view.progress_text, view.error, view.traceback, view.running)
-
-    @property
-    def widget(self) -> ipywidgets.DOMWidget:
-        """What the page shows; it can stand in several places at once."""
-        return self._open_view()
+    def widget(self) -> View:
+        """What the page shows; it can stand in several places at once. Raises `LessonError` once it is closed."""
+        if self._view is None:
+            raise LessonError("This live part is closed: run its cell again.")
+        return self._view
 
     @property
     def idle(self) -> bool:
@@ -143,11 +129,6 @@ class Live:
         """The whole picture, for a page without a kernel: its size in CSS pixels, and a PNG file."""
         raise NotImplementedError
 
-    def _open_view(self) -> View:
-        if self._view is None:
-            raise LessonError("This live part is closed: run its cell again.")
-        return self._view
-
     def _moved(self, change: Any) -> None:
         # May arrive on another thread: JupyterLab sends what widgets say through subshells.
         if not self._quiet and any(change["old"].get(name) != position for name, position in change["new"].items()):
@@ -158,7 +139,7 @@ class Live:
 
     def _choose(self, positions: Mapping[str, int]) -> bool:
         """Move controls to these positions; returns whether that starts new work."""
-        view, before = self._open_view(), self.values
+        view, before = self.widget, self.values
         view.chosen = {**view.chosen, **positions}
         return self.values != before
 

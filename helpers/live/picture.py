@@ -78,7 +78,7 @@ class LivePicture(Live):
             raise LessonError(f"draw returns one sentence that says what the picture shows, not {shown(text)}.")
         canvas.draw()
         self._picture.file = encode(canvas, None, 9 if self.sync else 1)
-        view = self._open_view()
+        view = self.widget
         view.text = self._picture.text = text or ""
         view.error = view.traceback = ""
 

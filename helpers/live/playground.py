@@ -86,8 +86,8 @@ class Playground(LiveTraining):
         self._in_front: int | None = None
         self.experiment: Any = None
         super().__init__(self._start_run, controls, Curves(metric="rmse"))
-        self._open_view().row_pressed = lambda row: self._worker.call(lambda: self.show_run(row))
-        self._take_home = TakeHome(self, self._open_view())
+        self.widget.row_pressed = lambda row: self._worker.call(lambda: self.show_run(row))
+        self._take_home = TakeHome(self, self.widget)
         self.actions = self._take_home.actions
 
     @property
@@ -165,7 +165,7 @@ class Playground(LiveTraining):
         self, data: str, optimizer: str, schedule: str, embedding_dim: int, validation_share: float, seed: int,
         **settings: Any,
     ) -> Iterator[Progress]:  # fmt: skip
-        self._open_view().disabled = {"embedding_dim": NOTHING_TO_EMBED} if data == "diabetes" else {}
+        self.widget.disabled = {"embedding_dim": NOTHING_TO_EMBED} if data == "diabetes" else {}
         task = load_task(self.source_of(data), validation_share, seed, self._test_size)
         self.curves.measure(task.metric, task.floor)
         if task.num_rows is None:
@@ -198,7 +198,7 @@ class Playground(LiveTraining):
     def _show_table(self) -> None:
         rows = [(row["run"], row) for row in reversed(self._rows)]
         best = best_runs(self._rows)
-        self._open_view().details = as_html(rows, LABELS, best, CAPTION, self._in_front) if rows else ""
+        self.widget.details = as_html(rows, LABELS, best, CAPTION, self._in_front) if rows else ""
 
 
 def playground(source: str | os.PathLike = "embedded", *, test_size: float = 0.0, **values: Any) -> Playground:

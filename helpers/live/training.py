@@ -72,7 +72,7 @@ class LiveTraining(Live):
         self._run_values: dict[str, Any] = {}
         self._outcome = self._name = ""
         self._forget = False
-        self._screen = Screen(self.chart, self._open_view(), self.sync)
+        self._screen = Screen(self.chart, self.widget, self.sync)
         self.chart.run = curves.for_page()
 
     @property

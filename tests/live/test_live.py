@@ -181,7 +181,7 @@ def test_the_first_run_begins_on_display() -> None:
         live._repr_mimebundle_()
         live._repr_mimebundle_()  # displayed twice, trained once
         await ended(live)
-        assert runs.began == [5] and len(live.history) == 100 and "· done" in live.state.progress
+        assert runs.began == [5] and len(live.history) == 100 and "· done" in live.widget.progress_text
 
     in_loop(scenario)
 
@@ -267,12 +267,12 @@ def test_stop_keeps_the_partial_curve() -> None:
         live.widget.buttons["stop"].click()
         await ended(live)
         assert 0 < len(live.history) < 2000 and runs.closed
-        assert "stopped" in live.state.progress and not live.state.running
+        assert "stopped" in live.widget.progress_text and not live.widget.running
         assert live.text.startswith("Stopped ")
 
         live.widget.buttons["start"].click()
         await asyncio.sleep(0.1)
-        assert live.state.running and len(live.curves.earlier) == 1
+        assert live.widget.running and len(live.curves.earlier) == 1
 
     in_loop(scenario)
 
@@ -332,7 +332,7 @@ def test_divergence_is_said_and_the_next_move_recovers() -> None:
         await ended(live)
         live.set(value=9)
         await ended(live)
-        assert live.text.startswith("Diverged in epoch 1") and "diverged" in live.state.progress
+        assert live.text.startswith("Diverged in epoch 1") and "diverged" in live.widget.progress_text
         assert len(live.history) == 37
         assert live.curves.y_limits(log=False)[1] < 20  # the earlier run is still readable
         live.set(value=4)
@@ -354,12 +354,12 @@ def test_an_error_is_shown_with_its_place_and_the_next_move_recovers() -> None:
         live = live_training(start, value=int_slider(1, 9, 6))
         live._repr_mimebundle_()
         await ended(live)
-        assert live.state.error == "RuntimeError: six is <too> many" and not live.state.running
-        assert 'raise RuntimeError("six is <too> many")' in live.state.traceback
-        assert "helpers/live/" not in live.state.traceback
+        assert live.widget.error == "RuntimeError: six is <too> many" and not live.widget.running
+        assert 'raise RuntimeError("six is <too> many")' in live.widget.traceback
+        assert "helpers/live/" not in live.widget.traceback
         live.set(value=5)
         await ended(live)
-        assert live.state.error == live.state.traceback == "" and len(live.history) == 40
+        assert live.widget.error == live.widget.traceback == "" and len(live.history) == 40
 
     in_loop(scenario)
 
@@ -372,7 +372,7 @@ def test_a_lesson_error_needs_no_traceback() -> None:
         live = live_training(start, value=int_slider(1, 9, 6))
         live._repr_mimebundle_()
         await ended(live)
-        assert live.state.error == "Take fewer." and live.state.traceback == ""
+        assert live.widget.error == "Take fewer." and live.widget.traceback == ""
 
     in_loop(scenario)
 
@@ -490,10 +490,10 @@ def test_picture_with_a_mistake_fails_where_it_is_made_and_later_says_so() -> No
         picture = live_picture(draw, n=int_slider(1, 9, 6))
         picture.set(n=5)
         await ended(picture)
-        assert picture.state.error == "ZeroDivisionError: division by zero" and "n - 5" in picture.state.traceback
+        assert picture.widget.error == "ZeroDivisionError: division by zero" and "n - 5" in picture.widget.traceback
         picture.set(n=7)
         await ended(picture)
-        assert picture.state.error == "" and picture.text == "0.5"
+        assert picture.widget.error == "" and picture.text == "0.5"
 
     in_loop(scenario)
 
@@ -551,13 +551,13 @@ def test_nothing_that_a_run_raises_leaves_the_loop(error: BaseException) -> None
         live = live_training(start, value=int_slider(1, 9, 6))
         live._repr_mimebundle_()
         await ended(live)
-        assert live.state.error.startswith(type(error).__name__) and not live.state.running
+        assert live.widget.error.startswith(type(error).__name__) and not live.widget.running
         if isinstance(error, KeyboardInterrupt):
-            assert live.state.progress.endswith("stopped")
-            assert live.state.text == "Stopped before the first epoch ended."
+            assert live.widget.progress_text.endswith("stopped")
+            assert live.widget.text == "Stopped before the first epoch ended."
         live.set(value=5)
         await ended(live)
-        assert live.state.error == "" and len(live.history) == 40
+        assert live.widget.error == "" and len(live.history) == 40
 
     in_loop(scenario)
 
@@ -586,8 +586,8 @@ def test_what_an_error_says_is_one_line(error: Exception, line: str) -> None:
         live = live_training(start, value=int_slider(1, 9, 6))
         live._repr_mimebundle_()
         await ended(live)
-        assert live.state.error == line
-        assert "raise error" in live.state.traceback and len(live.state.traceback) <= 10_000
+        assert live.widget.error == line
+        assert "raise error" in live.widget.traceback and len(live.widget.traceback) <= 10_000
 
     in_loop(scenario)
 
@@ -624,7 +624,7 @@ def test_an_error_while_drawing_is_shown(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(live.curves, "for_page", lambda: 1 / 0)
         live._repr_mimebundle_()
         await ended(live)
-        assert live.state.error == "ZeroDivisionError: division by zero"
+        assert live.widget.error == "ZeroDivisionError: division by zero"
 
     in_loop(scenario)
     for floor in (math.inf, "x"):

@@ -28,13 +28,13 @@ def recording(part: Live, positions: Positions) -> dict[str, Any]:
         return {"frames": [[marks, text] for marks, text in drawn(part, values)]}
     part.set(**values)
     told = run_of(part.curves.run, part.curves.metric, part.curves.floor)
-    told |= {"text": part.text, "progress": part.state.progress}
+    told |= {"text": part.text, "progress": part.widget.progress_text}
     if isinstance(part, Playground):
         kept = ("best_loss", "best_epoch", "last_loss", "updates", "parameters", "memory", "seconds", "outcome")
         told["row"] = {name: part.ended[-1][name] for name in kept}
         told["row"]["seconds"] = round(told["row"]["seconds"], 2)
         told["code"] = part.code()
-        told["off"] = dict(part._open_view().disabled)
+        told["off"] = dict(part.widget.disabled)
         part._rows.clear()
         part._kept.clear()
     return told
