@@ -9,7 +9,7 @@ from helpers.live.picture import LivePicture, live_picture
 from helpers.live.playground import Playground, playground
 from helpers.live.saved_picture import saved_picture
 from helpers.live.tasks import num_parameters, training_bytes
-from helpers.live.training import LiveTraining, Run, live_training
+from helpers.live.training import LiveTraining, live_training
 from helpers.training import warm_up
 
 # The first picture of a process loads fonts and the encoder, and the first optimiser much of PyTorch: pay for that at

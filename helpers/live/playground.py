@@ -17,7 +17,7 @@ from helpers.live.program import program
 from helpers.live.table import CAPTION, as_html, best_runs
 from helpers.live.take_home import TakeHome
 from helpers.live.tasks import load_task, num_parameters, training_bytes
-from helpers.live.training import LiveTraining, Run
+from helpers.live.training import LiveTraining
 from helpers.live.words import sentence
 from helpers.models import MLP, CollaborativeFilter
 from helpers.plots import in_metric
@@ -184,12 +184,13 @@ class Playground(LiveTraining):
         self._take_home.show()
         return curve
 
-    def _finished(self, run: Run) -> None:
+    def _finished(self, curve: Curve) -> None:
         number, metric = (self._rows[-1]["run"] if self._rows else 0) + 1, self.curves.metric
-        memory = training_bytes(self._parameters, OPTIMIZER_NAMES[run.values["optimizer"]]) / 1e6
-        self._rows.append(as_row(number, run, metric) | {"parameters": self._parameters, "memory": memory})
-        curve, floor = self.curves.run, self.curves.floor
-        self._kept[number] = (self._rows[-1], curve.compact(), metric, floor, sentence(curve, metric, run.outcome))
+        memory = training_bytes(self._parameters, OPTIMIZER_NAMES[self._run_values["optimizer"]]) / 1e6
+        row = {"run": number, **self._run_values, "parameters": self._parameters, "memory": memory}
+        self._rows.append(row | what_came_of(curve, metric) | {"outcome": self._outcome})
+        text = sentence(curve, metric, self._outcome)
+        self._kept[number] = (self._rows[-1], curve.compact(), metric, self.curves.floor, text)
         self._in_front = number
         self._show_table()
         if self.experiment is not None:
@@ -220,20 +221,16 @@ def playground(source: str | os.PathLike = "embedded", *, test_size: float = 0.0
     return Playground(source, first | values, test_size).opened()
 
 
-def as_row(number: int, run: Run, metric: str) -> dict[str, Any]:
-    """What the table says of a run."""
-    history = run.history
-    best, epochs = history.best_validation_loss, history.epochs
-    last = epochs["validation_loss"].iloc[-1] if len(epochs) else None
+def what_came_of(curve: Curve, metric: str) -> dict[str, Any]:
+    """What the table says of a run's losses."""
+    history, losses = curve.history, curve.history.epochs["validation_loss"]
+    best, last = history.best_validation_loss, losses.iloc[-1] if len(losses) else None
     return {
-        "run": number,
-        **run.values,
         "best_loss": None if best is None else float(in_metric(best, metric)),
         "best_epoch": history.best_epoch,
         "last_loss": None if last is None else float(in_metric(last, metric)),
         "updates": history.last.update if history.last else 0,
-        "seconds": run.seconds,
-        "outcome": run.outcome,
+        "seconds": float(curve.x("seconds")[-1]),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, ClassVar, Self
 
@@ -24,23 +23,6 @@ FIRST_SLICE = 0.002  # seconds of training before the first frame of a run
 FIRST_PAUSE = 0.008  # seconds after it: it is sent by another thread, which training would keep waiting
 SLICE = 0.025  # seconds of training between two looks at the sliders, at most
 AXES = ("x_axis", "log_scale")
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that has ended.
-
-    Attributes:
-        values: the values of the controls it was started with.
-        history: its losses.
-        outcome: "complete", "stopped", "diverged" or "failed".
-        seconds: time spent training and validating.
-    """
-
-    values: dict[str, Any]
-    history: History
-    outcome: str
-    seconds: float
 
 
 class LiveTraining(Live):
@@ -153,7 +135,7 @@ class LiveTraining(Live):
                     pause = 0.0
                     # A slice ends when the next frame is due.
                     budget = min(SLICE, max(next_frame - perf_counter(), FIRST_SLICE))
-            self._finished(Run(values, curve.history, self._outcome, float(curve.x("seconds")[-1])))
+            self._finished(curve)
         except GeneratorExit:
             raise
         except BaseException as error:
@@ -166,7 +148,7 @@ class LiveTraining(Live):
             if run is not None:
                 run.close()
 
-    def _finished(self, run: Run) -> None:
+    def _finished(self, curve: Curve) -> None:
         """A run has ended by itself, was stopped or diverged (not: was replaced), and its last frame is drawn."""
 
     def _begin(self, values: dict[str, Any]) -> Curve:
