@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from helpers.plots.figures import BESIDE
+from helpers.plots.figures import BESIDE, note
 from helpers.plots.style import BLACK, BLUE, CYCLE, FAINT, GREY, PLATE, RED, SKY, ink
 
 
@@ -37,9 +37,9 @@ def batch_strip(axes: Axes, num_samples: int, batch_size: int, drop_last: bool =
         colour, text = (GREY, f"{rest:,} left out") if drop_last else (BLUE, f"last batch: {rest:,}")
         look: dict[str, Any] = {"color": "white", "edgecolor": GREY, "hatch": "///"} if drop_last else {"color": BLUE}
         axes.bar(full * batch_size, 1, width=rest, align="edge", **look)
-        axes.annotate(text, (num_samples, 1), (0, 6), textcoords="offset points", ha="right", color=colour)
+        note(axes, text, (num_samples, 1), (0, 6), ha="right", color=colour)
     if full:
-        axes.annotate(f"{full:,} full batches of {batch_size:,}", (0, 1), (0, 6), textcoords="offset points")
+        note(axes, f"{full:,} full batches of {batch_size:,}", (0, 1), (0, 6))
     axes.set(xlim=(0, num_samples), ylim=(0, 1.25), yticks=[], xlabel="samples, in the order of this epoch")
     axes.spines["left"].set_visible(False)
     axes.grid(visible=False)
@@ -50,7 +50,7 @@ def sorted_losses(axes: Axes, losses: np.ndarray) -> None:
     mean = float(np.mean(losses))
     axes.bar(range(1, len(losses) + 1), np.sort(losses)[::-1], color=SKY, width=0.85)
     axes.axhline(mean, color=RED, linestyle="--")
-    axes.annotate(f"their mean: {mean:.3f}", (1, mean), (0, 4), ha="right", color=RED, **BESIDE)
+    note(axes, f"their mean: {mean:.3f}", (1, mean), (0, 4), ha="right", color=RED, **BESIDE)
     axes.set(xlabel="patients of the batch, largest loss first", ylabel="squared error", xlim=(0, len(losses) + 1))
     axes.grid(visible=False, axis="x")
 
@@ -71,10 +71,7 @@ def weight_path(axes: Axes, places: np.ndarray, label: str, colour: str, line: s
     axes.plot(places[:, 0], places[:, 1], color=colour, linestyle=line, linewidth=1.2, marker=".", markersize=3)
     axes.plot(*places[-1], marker="o", color=colour, markersize=8)
     leader = {"arrowstyle": "-", "color": colour, "linewidth": 0.8} if np.hypot(*offset) > 30 else None
-    axes.annotate(
-        label, places[-1], offset, textcoords="offset points", color=ink(colour), va="center", arrowprops=leader,
-        bbox=PLATE,
-    )  # fmt: skip
+    note(axes, label, places[-1], offset, color=ink(colour), va="center", arrowprops=leader, bbox=PLATE)
 
 
 def gradient_cloud(axes: Axes, gradients: np.ndarray, full: np.ndarray, reach: float) -> None:
@@ -120,9 +117,6 @@ def tilted_line(axes: Axes, x: np.ndarray, y: np.ndarray, slope: float, honest_s
     axes.plot(ends, honest_slope * ends, color=GREY, linestyle="--", linewidth=1.4, label="without the mistake")
     axes.plot(ends, slope * ends, color=RED, linestyle="-", label="with the mistake")
     axes.plot(x[0], y[0], "D", color=RED, markersize=8)
-    axes.annotate(
-        "mistyped", (x[0], y[0]), (-10, 0), textcoords="offset points", ha="right", va="center", color=RED,
-        bbox=PLATE,
-    )  # fmt: skip
+    note(axes, "mistyped", (x[0], y[0]), (-10, 0), ha="right", va="center", color=RED, bbox=PLATE)
     axes.set(xlim=ends, ylim=(-14, 16), xlabel="BMI (standard deviations)", ylabel="target (standard deviations)")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)

@@ -21,8 +21,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 from helpers.plots.style import FLOOR, contrast, ink, use_style
 
 AS_WRITTEN: dict[str, Any] = {"parse_math": False}
-# Of words at a height of the data, a few points from a place across the axes.
-BESIDE: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+BESIDE: dict[str, Any] = {"xycoords": ("axes fraction", "data")}  # of words at a height of the data
 
 use_style()
 
@@ -61,16 +60,20 @@ def show(figure: Figure, text: str) -> Captioned:
     return Captioned(figure, text)
 
 
+def note(axes: Axes, text: str, place: tuple[Any, Any], offset: tuple[float, float], **look: Any) -> None:
+    """Words beside a place, so many points to its right and above it."""
+    axes.annotate(text, place, offset, textcoords="offset points", **look)
+
+
 def label_end(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
     """Name a line at its right end, where the eye arrives."""
-    look = {"color": ink(colour), "va": "center", "annotation_clip": False, **AS_WRITTEN}
-    axes.annotate(text, (x, y), (6, 0), textcoords="offset points", **look)
+    note(axes, text, (x, y), (6, 0), color=ink(colour), va="center", annotation_clip=False, **AS_WRITTEN)
 
 
 def floor_line(axes: Axes, height: float, text: str = "noise floor") -> None:
     """A dotted line that no model can pass, with its name."""
     axes.axhline(height, color=FLOOR, linestyle=":", linewidth=1.4)
-    axes.annotate(text, (0.99, height), (0, -12), color=FLOOR, ha="right", **BESIDE)
+    note(axes, text, (0.99, height), (0, -12), color=FLOOR, ha="right", **BESIDE)
 
 
 def log_axis(axis) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from helpers.checks import one_of
-from helpers.plots.figures import floor_line, label_end, log_axis
+from helpers.plots.figures import floor_line, label_end, log_axis, note
 from helpers.plots.style import BEST, BEST_MARK, PLATE, TRAIN, VALIDATION
 from helpers.training import History, is_finite
 
@@ -61,11 +61,8 @@ def loss_curves(
         height = in_metric(best["validation_loss"], metric)
         axes.plot(best[x], height, **BEST_MARK)
         # Above the slow climb that follows the best epoch; where little or nothing follows, above the fall before it.
-        at_the_end = best[x] > 0.8 * epochs[x].iloc[-1]
-        axes.annotate(
-            f"best: {height:.4g}", (best[x], height), (0, 12), textcoords="offset points", color=BEST,
-            ha="center" if at_the_end else "left", bbox=PLATE,
-        )  # fmt: skip
+        side = "center" if best[x] > 0.8 * epochs[x].iloc[-1] else "left"
+        note(axes, f"best: {height:.4g}", (best[x], height), (0, 12), color=BEST, ha=side, bbox=PLATE)
     if floor is not None:
         floor_line(axes, floor)
     axes.set(xlabel=X_AXES[x], ylabel=METRICS[metric])

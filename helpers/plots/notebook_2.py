@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from helpers.plots.figures import label_end
+from helpers.plots.figures import BESIDE, label_end, note
 from helpers.plots.style import BLACK, CYCLE, GREY, LINES, PLATE, ink
 
 BEYOND = 1e6  # a path that leaves the picture for good is drawn to here: matplotlib needs finite numbers
@@ -45,17 +45,11 @@ def slope_clouds(axes: Axes, clouds: Mapping[str, np.ndarray], marks: Mapping[st
         height = place + 0.5 * (np.arange(len(some)) * 0.618 % 1 - 0.5)  # evenly spread, without a random number
         axes.plot(some, height, ".", color=colour, markersize=2.5, alpha=0.35)
         text = f"{np.mean(slopes):.3f} ± {np.std(slopes):.3f}"
-        axes.annotate(
-            text, (1.01, place), xycoords=("axes fraction", "data"), color=ink(colour), va="center",
-            annotation_clip=False,
-        )  # fmt: skip
+        note(axes, text, (1.01, place), (0, 0), color=ink(colour), va="center", annotation_clip=False, **BESIDE)
     for (name, slope), colour, line in zip(marks.items(), (GREY, BLACK), ("-", "--"), strict=False):
         axes.axvline(slope, color=colour, linestyle=line, linewidth=1.4)
-        right = slope == max(marks.values())
-        axes.annotate(
-            name, (slope, 1), (4 if right else -4, 2), xycoords=("data", "axes fraction"), color=ink(colour),
-            textcoords="offset points", ha="left" if right else "right",
-        )  # fmt: skip
+        right, side = (4, "left") if slope == max(marks.values()) else (-4, "right")
+        note(axes, name, (slope, 1), (right, 2), xycoords=("data", "axes fraction"), color=ink(colour), ha=side)
     axes.set_yticks(range(len(clouds)), list(clouds))
     axes.set(ylim=(len(clouds) - 0.4, -0.6), xlabel="slope after an update")
     axes.grid(visible=False, axis="y")
@@ -82,6 +76,6 @@ def mean_and_spread(axes: Axes, names: Sequence[str], values: np.ndarray, ylabel
     means = values.mean(1)
     axes.plot(places, means, color=BLACK, marker="D", linestyle="none", markersize=7)
     for place, mean in zip(places, means, strict=True):
-        axes.annotate(f"{mean:.3f}", (place, mean), (9, 0), textcoords="offset points", va="center", bbox=PLATE)
+        note(axes, f"{mean:.3f}", (place, mean), (9, 0), va="center", bbox=PLATE)
     axes.set_xticks(places, names)
     axes.set(xlim=(-0.4, len(names) - 0.4), ylabel=ylabel)

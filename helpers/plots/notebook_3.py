@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from helpers.plots.figures import note
 from helpers.plots.style import BLUE, FAINT, GREY, ORANGE, SKY, ink
 
 Column = tuple[Sequence[float], Sequence[float] | None]
@@ -21,9 +21,8 @@ def ladder(axes: Axes, names: Sequence[str], columns: Mapping[str, Column]) -> N
     for (column, (scores, errors)), (shift, colour, marker) in zip(columns.items(), styles, strict=True):
         rows = np.arange(len(names)) + shift
         axes.errorbar(scores, rows, xerr=errors, color=colour, marker=marker, linestyle="none", capsize=3, label=column)
-        style: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 8, "color": ink(colour)}
         for score, row in zip(scores, rows, strict=True):
-            axes.annotate(f"{score:.3f}", (score, row), (12, 0), **style)
+            note(axes, f"{score:.3f}", (score, row), (12, 0), va="center", fontsize=8, color=ink(colour))
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.6)
     axes.legend(loc="lower right")

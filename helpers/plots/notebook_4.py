@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from helpers.plots.figures import label_end, log_axis
+from helpers.plots.figures import label_end, log_axis, note
 from helpers.plots.losses import knob_curves
 from helpers.plots.style import BLUE, CYCLE, GREY, LINES, ORANGE, TRAIN, VALIDATION, ink
 
@@ -25,12 +25,10 @@ def validation_curves(figure: Figure, curves: Mapping[str, tuple[Sequence, Seque
         knob_curves(axes, name, values, train_rmse, validation_rmse)
     _, (values, train_rmse, validation_rmse) = next(iter(curves.items()))
     middle = len(values) // 2
-    named: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
-    panels[0].annotate("training", (middle, train_rmse[middle]), (-8, -4), ha="right", color=ink(TRAIN), **named)
-    panels[0].annotate(
-        "validation", (middle, validation_rmse[middle]), (0, 9), ha="center", color=ink(VALIDATION), **named
-    )
-    panels[0].set_ylabel("RMSE (stars)")
+    axes, below, above = panels[0], (middle, train_rmse[middle]), (middle, validation_rmse[middle])
+    note(axes, "training", below, (-8, -4), ha="right", va="center", color=ink(TRAIN))
+    note(axes, "validation", above, (0, 9), ha="center", va="center", color=ink(VALIDATION))
+    axes.set_ylabel("RMSE (stars)")
     return {name: float(np.ptp(validation_rmse)) for name, (_, _, validation_rmse) in curves.items()}
 
 
