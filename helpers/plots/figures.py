@@ -18,7 +18,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, ScalarFormatter
 
-from helpers.plots.style import FLOOR, contrast, ink, use_style
+from helpers.plots.style import contrast, ink, use_style
 
 AS_WRITTEN: dict[str, Any] = {"parse_math": False}
 BESIDE: dict[str, Any] = {"xycoords": ("axes fraction", "data")}  # of words at a height of the data
@@ -68,12 +68,6 @@ def note(axes: Axes, text: str, place: tuple[Any, Any], offset: tuple[float, flo
 def label_end(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
     """Name a line at its right end, where the eye arrives."""
     note(axes, text, (x, y), (6, 0), color=ink(colour), va="center", annotation_clip=False, **AS_WRITTEN)
-
-
-def floor_line(axes: Axes, height: float, text: str = "noise floor") -> None:
-    """A dotted line that no model can pass, with its name."""
-    axes.axhline(height, color=FLOOR, linestyle=":", linewidth=1.4)
-    note(axes, text, (0.99, height), (0, -12), color=FLOOR, ha="right", **BESIDE)
 
 
 def log_axis(axis) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from helpers.checks import one_of
-from helpers.plots.figures import floor_line, label_end, log_axis, note
-from helpers.plots.style import BEST, BEST_MARK, PLATE, TRAIN, VALIDATION
+from helpers.plots.figures import BESIDE, label_end, note
+from helpers.plots.style import BEST, BEST_MARK, FLOOR, PLATE, TRAIN, VALIDATION
 from helpers.training import History, is_finite
 
 X_AXES = {"update": "updates", "epoch": "epochs", "samples_seen": "samples seen", "seconds": "seconds of training"}
@@ -22,52 +22,33 @@ def in_metric(loss, metric: str):
         return np.sqrt(loss) if one_of("metric", metric, METRICS) == "rmse" else loss
 
 
-def loss_curves(
-    axes: Axes,
-    history: History,
-    *,
-    x: str = "epoch",
-    metric: str = "mse",
-    log: bool = False,
-    floor: float | None = None,
-    updates: bool = False,
-    label: str = "",
-) -> None:
-    """Training and validation loss of one run, labelled at their ends, the best epoch marked.
+def loss_curves(axes: Axes, history: History, *, metric: str = "mse", floor: float | None = None) -> None:
+    """Training and validation loss of one run after every epoch, labelled at their ends, the best epoch marked.
 
     Args:
-        x: what the horizontal axis counts, one of `X_AXES`.
         metric: "mse", or "rmse" for its root (in stars for ratings).
-        log: a logarithmic vertical axis.
         floor: a loss (in the metric) that no model can pass, drawn as a line.
-        updates: also the loss of every single batch, faintly.
-        label: what tells this run from others in the same picture.
     """
-    one_of("x", x, X_AXES)
-    if updates:
-        table = history.updates
-        axes.plot(table[x], in_metric(table["loss"], metric), color=TRAIN, alpha=0.25, linewidth=0.8, linestyle="-")
-    epochs = history.epochs
+    table = history.epochs
+    epochs = table["epoch"]
     for column, colour, line, name in (
         ("train_loss", TRAIN, "-", "training"),
         ("validation_loss", VALIDATION, "--", "validation"),
     ):
-        if epochs[column].notna().any():
-            heights = in_metric(epochs[column], metric)
-            axes.plot(epochs[x], heights, color=colour, linestyle=line)
-            label_end(axes, epochs[x].iloc[-1], heights.iloc[-1], f"{name} {label}".strip(), colour)
+        if table[column].notna().any():
+            heights = in_metric(table[column], metric)
+            axes.plot(epochs, heights, color=colour, linestyle=line)
+            label_end(axes, epochs.iloc[-1], heights.iloc[-1], name, colour)
     if is_finite(history.best_validation_loss):
-        best = epochs[epochs["epoch"] == history.best_epoch].iloc[0]
-        height = in_metric(best["validation_loss"], metric)
-        axes.plot(best[x], height, **BEST_MARK)
+        best, height = history.best_epoch or 0, in_metric(history.best_validation_loss, metric)
+        axes.plot(best, height, **BEST_MARK)
         # Above the slow climb that follows the best epoch; where little or nothing follows, above the fall before it.
-        side = "center" if best[x] > 0.8 * epochs[x].iloc[-1] else "left"
-        note(axes, f"best: {height:.4g}", (best[x], height), (0, 12), color=BEST, ha=side, bbox=PLATE)
+        side = "center" if best > 0.8 * epochs.iloc[-1] else "left"
+        note(axes, f"best: {height:.4g}", (best, height), (0, 12), color=BEST, ha=side, bbox=PLATE)
     if floor is not None:
-        floor_line(axes, floor)
-    axes.set(xlabel=X_AXES[x], ylabel=METRICS[metric])
-    if log:
-        log_axis(axes.yaxis)
+        axes.axhline(floor, color=FLOOR, linestyle=":", linewidth=1.4)
+        note(axes, "noise floor", (0.99, floor), (0, -12), color=FLOOR, ha="right", **BESIDE)
+    axes.set(xlabel=X_AXES["epoch"], ylabel=METRICS[metric])
 
 
 def knob_curves(axes: Axes, name: str, values: Sequence, train_rmse: Sequence, validation_rmse: Sequence) -> None:

@@ -22,17 +22,15 @@ def history():
     )
 
 
-@pytest.mark.parametrize("x", plots.X_AXES)
-def test_loss_curves_draw_the_history(history, x):
+def test_loss_curves_draw_the_history(history):
     _, axes = plots.new_figure()
-    plots.loss_curves(axes, history, x=x, metric="rmse", updates=True, floor=0.3, log=True)
-    updates, training, validation, best = axes.lines[:4]
-    np.testing.assert_allclose(updates.get_ydata(), np.sqrt(history.updates["loss"]))
+    plots.loss_curves(axes, history, metric="rmse", floor=0.3)
+    training, validation, best = axes.lines[:3]
     np.testing.assert_allclose(training.get_ydata(), np.sqrt(history.epochs["train_loss"]))
     np.testing.assert_allclose(validation.get_ydata(), np.sqrt(history.epochs["validation_loss"]))
-    np.testing.assert_allclose(training.get_xdata(), history.epochs[x])
+    np.testing.assert_allclose(training.get_xdata(), history.epochs["epoch"])
     assert best.get_ydata()[0] == pytest.approx(np.sqrt(history.best_validation_loss))
-    assert axes.get_yscale() == "log" and axes.get_ylabel() == "RMSE (stars)"
+    assert axes.get_ylabel() == "RMSE (stars)"
 
 
 def test_loss_curves_without_validation():
@@ -41,10 +39,8 @@ def test_loss_curves_without_validation():
     assert len(axes.lines) == 1
 
 
-def test_unknown_axis_or_metric_get_one_sentence(history):
+def test_an_unknown_metric_gets_one_sentence(history):
     _, axes = plots.new_figure()
-    with pytest.raises(LessonError, match="x must be one of"):
-        plots.loss_curves(axes, history, x="steps")
     with pytest.raises(LessonError, match="metric must be one of"):
         plots.loss_curves(axes, history, metric="mae")
 
