@@ -56,6 +56,14 @@ def never_more_than_full(num_samples, batch_size, drop_last=False):
     return batch_sizes(max(num_samples, batch_size), batch_size, drop_last)
 
 
+def keeps_the_only_batch(num_samples, batch_size, drop_last=False):
+    return batch_sizes(num_samples, batch_size, drop_last) or [num_samples]
+
+
+def at_least_one_full(num_samples, batch_size, drop_last=False):
+    return batch_sizes(num_samples, batch_size, drop_last) or [batch_size]
+
+
 def nothing_returned(*_, **__):
     pass
 
@@ -198,6 +206,8 @@ WRONG = {
         "should be left out": deaf_to_drop_last,
         "nothing is dropped there": drops_a_full_batch,
         "one batch of 64": never_more_than_full,
+        "[100, 100, 100], [64]]": keeps_the_only_batch,
+        "[100, 100, 100], [100]]": at_least_one_full,
         "returns nothing": nothing_returned,
         "stopped with TypeError": lambda num_samples: [num_samples],
         "you return [4]": lambda num_samples, batch_size, drop_last=False: -(-num_samples // batch_size),
@@ -231,7 +241,7 @@ WRONG = {
         "samples on both axes": winner_in_samples,
         "returns nothing": nothing_returned,
         "stopped with IndexError": every_run_arrives,
-        "first is": lambda runs, goal, axis: max(runs),
+        "'samples' you return 353; first is 1.": lambda runs, goal, axis: max(runs),
     },
     "1.6": {
         "That is the best epoch": best_epoch,

@@ -1,5 +1,6 @@
 """Every exercise of notebook 2 takes its right answer in several forms, and meets each typical mistake by name."""
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -15,7 +16,7 @@ def weighted(means, sizes):
 
 
 def weighted_by_tensors(means, sizes):
-    means, sizes = torch.as_tensor(means, dtype=torch.float64), torch.as_tensor(sizes)
+    means, sizes = torch.as_tensor(means), torch.as_tensor(sizes)  # float32, where lists are given
     return (means * sizes).sum() / sizes.sum()
 
 
@@ -80,8 +81,8 @@ WRONG = {
         "before multiplying": lambda means, sizes: sum(means) / sum(sizes),
         "by the same size": lambda means, sizes: sum(means) * sizes[0] / sum(sizes),
         "returns nothing yet": lambda means, sizes: None,
-        "should return one number": lambda means, sizes: means,
-        "mean over samples of": lambda means, sizes: means[0],
+        "one number, and it returned [2.0, 4.0, 9.0]": lambda means, sizes: means,
+        "mean over samples of 4.667; yours gives 2.": lambda means, sizes: means[0],
         "but the last to be as large": all_but_the_last_equal,
         "not for tensors": lambda means, sizes: weighted(means, sizes) if isinstance(means, list) else 0.0,
         "single batch": lambda means, sizes: weighted(means, sizes) if len(means) > 1 else 0.0,
@@ -106,9 +107,10 @@ WRONG = {
         "number of micro-batches": lambda gradient, micros: sum(gradient(m) * len(m) for m in micros) / len(micros),
         "returns nothing yet": lambda gradient, micros: None,
         "return one gradient": lambda gradient, micros: 1.0,
-        "the result should be": lambda gradient, micros: gradient(micros[0]),
+        "the result should be [8.0, 3.0]; yours is [2.0, 1.0]": lambda gradient, micros: gradient(micros[0]),
         "but the last to be as large": accumulate_all_but_the_last_equal,
         "MemoryError: 6 samples": lambda gradient, micros: gradient(torch.cat(micros)),
+        "MemoryError: 4 samples": lambda gradient, micros: accumulate(gradient, [torch.cat(micros[:2]), micros[2]]),
         "stopped with AttributeError": lambda gradient, micros: gradient(micros),
         "call gradient_of_mean": lambda gradient, micros: torch.cat(micros).mean(0),
     },
@@ -161,8 +163,9 @@ def test_a_rounded_mistake_is_met_by_name() -> None:
     assert "share of the samples" in check("2.7", 0.4334).text
 
 
-def test_micro_batches_taken_to_be_of_one_size_are_met_whatever_they_are_divided_by() -> None:
-    def accumulate_over_the_true_number(gradient_of_mean, micro_batches):
-        return accumulate_all_but_the_last_equal(gradient_of_mean, micro_batches) * 8 / 6
-
-    assert "each has a size of its own" in check("2.6", accumulate_over_the_true_number).text
+@pytest.mark.parametrize(
+    ("name", "mistake"), [("2.4", all_but_the_last_equal), ("2.6", accumulate_all_but_the_last_equal)]
+)
+def test_batches_taken_to_be_of_one_size_are_met_whatever_they_are_divided_by(name: str, mistake: Callable) -> None:
+    reply = check(name, lambda *given: mistake(*given) * 8 / 6)  # divided by the true number of samples
+    assert "each has a size of its own" in reply.text
