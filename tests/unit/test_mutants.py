@@ -51,8 +51,11 @@ def test_the_table_counts_what_was_run(folder: Path) -> None:
     ]
 
 
-def test_a_test_that_is_not_there_notices_nothing(folder: Path) -> None:
-    assert mutants.survives("helpers.a.x_f__mutmut_3", ["test_it.py::test_three"], folder, OPTIONS)
+def test_where_a_change_gives_tests_other_names_their_files_are_run(folder: Path) -> None:
+    gone = ["test_it.py::test_three"]
+    assert not mutants.survives("helpers.a.x_f__mutmut_3", gone, folder, OPTIONS)
+    assert mutants.survives("helpers.a.x_f__mutmut_2", gone, folder, OPTIONS)
+    assert mutants.survives("helpers.a.x_f__mutmut_3", ["gone.py::test_one"], folder, OPTIONS)  # noticed by nobody
 
 
 def test_a_change_that_never_ends_is_noticed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
