@@ -38,9 +38,9 @@ def _test_predictions(predict: Callable) -> str | None:
 
 def _test_most_like(most_like: Callable) -> str | None:
     """Try a learner's nearest direction where length, the row itself and opposite directions lead astray."""
-    vectors = torch.tensor([[1.0, 0.0], [30.0, 40.0], [0.2, 0.05], [-2.0, 0.0], [0.5, 0.5], [0.0, 3.0]])
-    away = torch.tensor([[1.0, 0.0], [-3.0, 1.0], [-1.0, -1.0], [-2.0, 0.1]])  # every other row points away from row 0
-    answers = [most_like(vectors.clone(), row) for row in (0, 5)] + [most_like(away.clone(), 0)]
+    vectors = [[1.0, 0.0], [30.0, 40.0], [0.2, 0.05], [-2.0, 0.0], [0.5, 0.5], [0.0, 3.0]]
+    away = [[1.0, 0.0], [-3.0, 1.0], [-1.0, -1.0], [-2.0, 0.1]]  # every other row points away from row 0
+    answers = [most_like(torch.tensor(rows), row) for rows, row in ((vectors, 0), (vectors, 5), (away, 0))]
     try:
         if any(int(answer) != float(answer) for answer in answers):
             raise ValueError
@@ -53,13 +53,15 @@ def _test_most_like(most_like: Callable) -> str | None:
         return "Where all other vectors point away, yours is most like itself: 0 is no low cosine, -1 is the lowest."
     if answers[:2] == [0, 5]:
         return "Every vector is most like itself: leave the row itself out."
+    if answers == [1, 1, 1]:
+        return "You cut the row itself out, and those below it moved up by one: give it the lowest cosine instead."
     if answers[0] == 1:
         return "The longest vector wins with you: divide the products by both lengths, so that only direction counts."
     if answers[0] == 3:
         return "That vector points the opposite way, as unlike as can be: take the highest cosine, signs kept."
     if answers[:2] == [2, 1]:
-        return f"For {away.tolist()} the answer for row 0 is 2; yours is {answers[2]}."
-    return f"For {vectors.tolist()} the answers for rows 0 and 5 are 2 and 1; yours are {answers[0]} and {answers[1]}."
+        return f"For {away} the answer for row 0 is 2; yours is {answers[2]}."
+    return f"For {vectors} the answers for rows 0 and 5 are 2 and 1; yours are {answers[0]} and {answers[1]}."
 
 
 EXERCISES: dict[str, Judge] = {

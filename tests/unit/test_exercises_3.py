@@ -36,6 +36,11 @@ def most_like_as_tensor(vectors, row):
     return cosines.argsort(descending=True)[1]
 
 
+def cut_out(vectors, row):
+    others = torch.cat([vectors[:row], vectors[row + 1 :]])
+    return torch.cosine_similarity(others, vectors[row : row + 1]).argmax().item()
+
+
 def nearest(norm):
     def least_distance(vectors, row):
         distances = (vectors - vectors[row]).norm(norm, dim=1)
@@ -104,13 +109,14 @@ WRONG = {
         (lambda v, row: (v @ v[row] / v.norm(dim=1)).argmax().item()): "leave the row itself out",
         (lambda v, row: (v @ v[row]).index_fill(0, torch.tensor(row), -99).argmax().item()): "both lengths",
         most_parallel: "opposite way",
+        cut_out: "moved up by one",
         (lambda v, row: torch.cosine_similarity(v, v[row : row + 1])): "One row number",
         (lambda v, row: torch.cosine_similarity(v, v[row : row + 1]).index_fill(0, torch.tensor(row), 0).argmax()): (
             "0 is no low cosine"
         ),
         (lambda v, row: most_like(v, row) if len(v) > 4 else 3): "yours is 3",
         nearest(2): "yours are 4 and 4",
-        nearest(1): "yours are 2 and 4",
+        nearest(1): "[0.2, 0.05], ",
     },
     "3.8": {
         1.0: "plain mean",
