@@ -19,9 +19,13 @@ from pathlib import Path
 import joblib
 from tqdm.auto import tqdm
 
-KILLED, SURVIVED, NO_TESTS = {1, 3}, 0, 33  # as mutmut keeps them
-# What these do is done once for all tests: every test of the files that reach it counts, not only the first.
-ONCE = ("helpers.exercises.", "helpers.data.embedded.", "helpers.data.titles.")
+KILLED = {1, 2, 3}  # exit codes of pytest, as mutmut keeps them
+# What these do is done once for all tests, and mutmut knows the first of them only: these files are run as well.
+ONCE = {
+    "helpers.exercises.": "tests/unit/test_exercises*.py",
+    "helpers.data.embedded.": "tests/unit/test_embedded.py",
+    "helpers.data.titles.": "tests/unit/test_embedded.py",
+}
 UNKNOWN = {4, 5}  # pytest found no such test: the change has given it another name
 PATIENCE = 180  # seconds for the tests of one mutant; longer than that is a loop without an end
 
@@ -35,10 +39,12 @@ def first_pass(folder: Path) -> dict[str, int]:
     return found
 
 
-def tests_of(name: str, reached: dict[str, list[str]]) -> list[str]:
+def tests_of(name: str, reached: dict[str, list[str]], folder: Path) -> list[str]:
     """The tests that reach a mutant's function."""
     tests = sorted(reached.get(name.rpartition("__mutmut_")[0], ()))
-    return _files(tests) if name.startswith(ONCE) else tests
+    more = next((pattern for start, pattern in ONCE.items() if name.startswith(start)), "")
+    files = [file.relative_to(folder).as_posix() for file in sorted(folder.glob(more))] if more else []
+    return files + [test for test in tests if test.partition("::")[0] not in files]
 
 
 def survives(name: str, tests: list[str], folder: Path, options: list[str]) -> bool:
@@ -66,7 +72,7 @@ def second_pass(folder: Path, options: list[str], at_once: int) -> dict[str, boo
     stats = json.loads((folder / "mutmut-stats.json").read_text(encoding="utf-8"))
     reached = stats["tests_by_mangled_function_name"]
     left = [name for name, code in first_pass(folder).items() if code not in KILLED and name not in again]
-    tests = {name: tests_of(name, reached) for name in left}
+    tests = {name: tests_of(name, reached, folder) for name in left}
     with ThreadPoolExecutor(at_once) as pool:
         outcomes = pool.map(lambda name: not tests[name] or survives(name, tests[name], folder, options), left)
         for name, alive in zip(left, tqdm(outcomes, total=len(left), desc="again", unit=" mutants"), strict=True):

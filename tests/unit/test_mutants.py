@@ -1,6 +1,7 @@
 """The second pass over the mutants: who survives in a process of their own, what is kept, and the table."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ def folder(tmp_path: Path) -> Path:
         "def test_one(): assert name[-1] != '3'\n"
         "def test_two(): assert name[-1] not in '04'\n"
     )
+    (tmp_path / "tests/unit").mkdir(parents=True)
+    shutil.copy(tmp_path / "test_it.py", tmp_path / "tests/unit/test_embedded.py")
     reached = {"helpers.a.x_f": ["test_it.py::test_one"], "helpers.data.titles.x_g": ["test_it.py::test_one"]}
     (tmp_path / "mutmut-stats.json").write_text(json.dumps({"tests_by_mangled_function_name": reached}))
     return tmp_path
@@ -33,7 +36,7 @@ def test_what_survived_is_judged_again_and_once(folder: Path, monkeypatch: pytes
         "a.x_f__mutmut_2": True,
         "a.x_f__mutmut_3": False,  # by the test that reaches it
         "a.x_f__mutmut_4": True,  # another test would notice it, but does not reach it
-        "data.titles.x_g__mutmut_0": False,  # done once: all tests of the file count
+        "data.titles.x_g__mutmut_0": False,  # done once: all tests of its room count
         "b.x_h__mutmut_0": True,  # no test reaches it
     }
     monkeypatch.setattr(mutants, "survives", lambda *_: pytest.fail("it is known"))
