@@ -38,6 +38,10 @@ def test_generating_them_again_gives_the_same(ratings):
     assert np.array_equal(truth.expected_rating, ratings.truth.expected_rating)
 
 
+def test_they_are_called_embedded_and_stars_go_from_a_half_to_five(ratings):
+    assert ratings.name == "embedded" and ratings.scale == (0.5, 5.0)
+
+
 def test_sizes(ratings):
     table = ratings.table
     assert (len(table), ratings.num_users, ratings.num_movies) == (125_000, 1_000, 2_000)

@@ -116,7 +116,9 @@ def test_shapes_of_the_mlps():
 @pytest.mark.parametrize(
     "make, words",
     [
-        (lambda: CollaborativeFilter(0, 2), "num_users"),
+        (lambda: CollaborativeFilter(0, 2), "^num_users must be"),
+        (lambda: CollaborativeFilter(3, 0), "^num_movies must be"),
+        (lambda: CollaborativeFilter(3, 2, biases=1), "^biases must be"),
         (lambda: CollaborativeFilter(3, 2, -1), "embedding_dim"),
         (lambda: CollaborativeFilter(3, 2, 2.0), "embedding_dim"),
         (lambda: CollaborativeFilter(3, 2, 0, biases=False), "nothing to learn"),
