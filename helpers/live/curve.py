@@ -145,8 +145,10 @@ class Curve:
         Never more than `MOST_POINTS` stretches, so a page that comes late, or is reloaded, gets the whole curve with
         its next message: some kilobytes, and nothing to put together.
         """
-        epochs, places = self.epochs, self._rows[:, :3]
+        epochs, places, best = self.epochs, self._rows[:, :3], self.best_epoch()
         few = _some(len(epochs.rows))
+        if best is not None:  # it is drawn whatever else is
+            few = np.union1d(few, [best])
         table = np.column_stack([epochs.train_losses, epochs.validation_losses])[few]
         table = np.column_stack([places[epochs.rows[few]], in_metric(table, metric)])
         starts, losses = thin(in_metric(self.losses if batches else self.losses[:0], metric))
@@ -157,7 +159,7 @@ class Curve:
             "epochs": table.tobytes(),
             "per_update": self.epochs_per_update,
             "num_epochs": self.num_epochs,
-            "best": -1 if (best := self.best_epoch()) is None else int(np.flatnonzero(np.append(few, best) == best)[0]),
+            "best": -1 if best is None else int(np.searchsorted(few, best)),
             "diverged": self.diverged,
         }
 
