@@ -107,6 +107,24 @@ def test_the_best_of_more_epochs_than_are_drawn_is_drawn(best: int, mark: int) -
     assert curve.for_page("mse")["best"] == mark
 
 
+def test_nothing_new_changes_nothing_nor_does_what_follows_a_divergence() -> None:
+    curve = fed(1.0, 2.0)
+    curve.read()
+    assert len(curve) == 2 and not curve.diverged
+    diverged = fed(1.0, math.nan)
+    diverged.add(made_up_progress(3, 1.0, num_updates=9))
+    diverged.read()
+    assert len(diverged) == 2 and diverged.diverged
+
+
+def test_the_best_epoch_is_one_with_a_loss() -> None:
+    curve = Curve()
+    for epoch, loss in enumerate((None, 2.0, 1.0), start=1):
+        curve.add(made_up_progress(epoch, 1.0, num_updates=3, num_epochs=3, train_loss=1.0, validation_loss=loss))
+    curve.read()
+    assert curve.best_epoch() == 2
+
+
 def test_a_run_ends_at_its_first_loss_that_is_no_number() -> None:
     curve = fed(1.0, 2.0, math.inf, math.nan, 1.0)
     assert curve.diverged and len(curve) == len(curve.history) == 3

@@ -37,6 +37,7 @@ def test_a_batch_is_inputs_and_targets():
     samples = Samples(torch.arange(10.0).reshape(5, 2), torch.arange(5.0))
     inputs, targets = samples[torch.tensor([3, 1])]
     assert inputs.tolist() == [[6, 7], [2, 3]] and targets.tolist() == [3, 1] and len(samples) == 5
+    assert [samples[rows][1].tolist() for rows in (slice(3, None), samples.targets > 2)] == [[3, 4], [3, 4]]
     assert samples.device == torch.device("cpu")
 
 

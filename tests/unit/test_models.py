@@ -136,6 +136,11 @@ def test_bad_shapes_get_one_sentence(make, words):
         make()
 
 
+def test_where_nothing_is_said_a_row_has_fifty_numbers_and_predictions_begin_at_zero():
+    model = CollaborativeFilter(3, 2)
+    assert model.user_embedding.weight.shape == (3, 50) and model.mean == 0
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_look_up_is_the_embeddings_own_to_the_last_bit(dtype):
     """Rows that come up many times, so that the order in which their gradients are added up shows."""

@@ -214,9 +214,9 @@ def test_a_search_by_several_scores(ratings, refit: bool | str) -> None:
 
 def test_it_stops_by_ratings_of_its_own_and_keeps_the_best_weights(ratings) -> None:
     X, y = ratings
-    model = small(num_epochs=200, learning_rate=0.05, patience=3, patience_share=0.25).fit(X, y)
+    model = small(num_epochs=200, learning_rate=0.05, patience=2, patience_share=0.25).fit(X, y)
     epochs = model.history_
-    assert len(epochs) == model.num_epochs_ + 3 < 200
+    assert len(epochs) == model.num_epochs_ + 2 < 200
     assert model.num_epochs_ == epochs["epoch"][epochs["validation_loss"].idxmin()]
     held_back = torch.randperm(600, generator=torch.Generator().manual_seed(42))[:150].numpy()
     loss = np.mean((model.predict(X[held_back]) - y[held_back]) ** 2)
