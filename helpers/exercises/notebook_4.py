@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +66,7 @@ def _train_your_own(answer: object) -> Reply | str:
     from helpers.data import load_ratings, split
     from helpers.models import CollaborativeFilter
     from helpers.search import RatingRegressor
-    from helpers.training import Config, History, iterations_per_epoch, train
+    from helpers.training import Config, History, is_finite, iterations_per_epoch, train
 
     if not isinstance(answer, dict):
         return 'A dictionary of settings is wanted, such as {"learning_rate": 0.001, "num_epochs": 4}.'
@@ -98,7 +97,7 @@ def _train_your_own(answer: object) -> Reply | str:
         )
     history = History.of(train(model, train_set, validation_set, config))
     rmse = history.epochs["validation_loss"].iloc[-1] ** 0.5
-    if not rmse < math.inf:  # nor is NaN
+    if not is_finite(rmse):
         return "The run diverged: its loss is no number any more. A lower learning rate takes shorter steps."
     made = f"RMSE {rmse:.3f} at the end, after {updates} updates"
     if rmse <= TO_BEAT:
