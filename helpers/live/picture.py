@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from helpers.checks import LessonError, function, positive_number, shown
 from helpers.live.controls import Control, write_number
 from helpers.live.part import Live
-from helpers.live.saved_picture import POINTS_PER_INCH, SHARPNESS, encode, release
+from helpers.live.saved_picture import HEIGHT, POINTS_PER_INCH, SHARPNESS, WIDTH, encode, release
 from helpers.live.view import Picture
 
 FRAME = 0.055  # seconds between two frames of a moving picture, at least
+WIDE, HIGH = WIDTH / POINTS_PER_INCH, HEIGHT / POINTS_PER_INCH  # inches: as large as the loss curves
 
 
 class LivePicture(Live):
@@ -84,7 +85,7 @@ class LivePicture(Live):
 
 
 def live_picture(
-    draw: Callable[..., str | Iterator[str] | None], *, width: float = 7.0, height: float = 3.4, **controls: Control
+    draw: Callable[..., str | Iterator[str] | None], *, width: float = WIDE, height: float = HIGH, **controls: Control
 ) -> LivePicture:
     """A picture that is drawn again whenever a control is moved.
 
