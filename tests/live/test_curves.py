@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import rgb_to_hsv, to_rgb
 from PIL import Image
 
 from helpers.live.chart import beside
@@ -15,7 +17,7 @@ from helpers.live.curve import MOST_POINTS, Curve, nice, thin
 from helpers.live.curves import MOST_EARLIER_RUNS, Curves, log_ticks, widen
 from helpers.live.plain_loops import as_progress
 from helpers.live.saved_picture import HEIGHT, WIDTH, saved_picture, spread
-from helpers.plots import BEST, FLOOR, TRAIN, VALIDATION
+from helpers.plots import BEST, FLOOR, READABLE, TRAIN, VALIDATION, contrast
 from tests.builders import made_up_progress
 
 
@@ -253,6 +255,15 @@ def test_the_page_draws_in_the_courses_colours() -> None:
     css = beside("view.css")
     for name, colour in {"training": TRAIN, "validation": VALIDATION, "best": BEST, "floor": FLOOR}.items():
         assert f"--chart-{name}: {colour.lower()};" in css
+
+
+def test_in_the_dark_they_are_the_same_colours_lighter() -> None:
+    css = beside("view.css")
+    for name, light in {"training": TRAIN, "validation": VALIDATION, "best": BEST}.items():
+        _, dark = re.findall(f"--chart-{name}: (#[0-9a-f]{{6}});", css)
+        assert contrast(dark, "#111111") > contrast(light, "#111111") and contrast(dark, "#111111") >= READABLE
+        hues = [rgb_to_hsv(to_rgb(colour))[0] for colour in (light, dark)]
+        assert abs(hues[0] - hues[1]) < 0.02, name
 
 
 def test_the_saved_picture_has_its_size_and_colours_and_is_the_same_for_the_same_runs() -> None:

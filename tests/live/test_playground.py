@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import math
 import os
 from collections.abc import Iterator
 from itertools import product
@@ -14,10 +15,11 @@ import pytest
 import torch
 
 from helpers.checks import LessonError
+from helpers.data.movielens import SETS
 from helpers.live import Playground, experiment, num_parameters, playground, training_bytes
 from helpers.live.curves import Curves
 from helpers.live.playground import CONTROLS, OPTIMIZER_NAMES, SCHEDULE_NAMES
-from helpers.live.program import program
+from helpers.live.program import FACTORS, program
 from helpers.live.tasks import load_task, ratings_csv
 from helpers.models import CollaborativeFilter
 from helpers.training import OPTIMIZERS, SCHEDULES, Config, History, make_optimizer, train
@@ -370,6 +372,9 @@ def test_every_choice_of_the_menus_has_its_code() -> None:
     values = {name: control.options[control.start] for name, control in CONTROLS.items()}
     for optimizer, schedule in product(OPTIMIZERS, SCHEDULES):
         compile(program(values, optimizer, schedule), "run.py", "exec")
+    for (schedule, kind), done in product(SCHEDULES.items(), range(8)):
+        factor = eval(FACTORS[schedule] or "1.0", {"math": math, "losses": done * [0], "num_updates": 8})
+        assert factor == pytest.approx(kind.factor(done / 8))
 
 
 def test_the_line_that_sets_a_playground_to_this(play: Playground) -> None:
@@ -382,6 +387,11 @@ def test_the_line_that_sets_a_playground_to_this(play: Playground) -> None:
 
 
 # ---------------------------------------------------------------------------------------- sources
+
+
+def test_every_data_of_the_menu_can_be_had(play: Playground) -> None:
+    sources = [play.source_of(data) for data in CONTROLS["data"].options]
+    assert set(sources) <= {"embedded", "diabetes", *SETS}
 
 
 def test_ratings_are_read_anew_when_their_file_has_changed(play: Playground, tmp_path: Path) -> None:

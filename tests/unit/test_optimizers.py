@@ -72,6 +72,9 @@ def test_the_numbers_kept_per_weight_are_those_of_the_table(name):
 def test_labels_are_the_names_as_they_are_written():
     assert all(kind.label.lower() == name for name, kind in OPTIMIZERS.items())
     assert all(kind.label == name for name, kind in SCHEDULES.items())
+    lines = {name: words for name, _, words in (line.strip().partition(": ") for line in Config.__doc__.splitlines())}
+    for setting, known in {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}.items():
+        assert {name for name in known if f'"{name}"' in lines[setting]} == set(known)
 
 
 def test_adamw_shrinks_weights_itself_and_needs_no_penalty():
