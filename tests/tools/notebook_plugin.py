@@ -6,6 +6,7 @@ at most. A notebook run by these tests runs in `course_environment`. The outputs
 are not compared, which a line of the report says, with what to do.
 """
 
+import gc
 import os
 import re
 from collections import defaultdict
@@ -129,6 +130,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
     if config.getoption("--quick"):
         items[:] = [item for item in items if item.path.name not in places]
+    gc.freeze()  # what was imported stays: the many collections to come, pytest's own among them, need not look at it
 
 
 @pytest.hookimpl(wrapper=True)
