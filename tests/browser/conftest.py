@@ -108,6 +108,30 @@ class Notebook:
             self.wait_for_kernel()
             action()
 
+    def write(self, *cells: str) -> None:
+        """Write other cells in place of those there are, and save them; the kernel goes on."""
+        self.page.evaluate(
+            """async cells => {
+              const { content: { model }, context } = window.jupyterapp.shell.currentWidget;
+              model.fromJSON({ ...model.toJSON(), cells });
+              await context.save();
+            }""",
+            [nbformat.v4.new_code_cell(cell) for cell in cells],
+        )
+
+    def open(self, name: str) -> None:
+        """Open another notebook of the served folder in place of this one; the kernel goes on."""
+        self.page.evaluate(
+            """async path => {
+              const { commands, shell } = window.jupyterapp, before = shell.currentWidget;
+              const { id } = before.sessionContext.session.kernel;
+              await commands.execute('docmanager:open', { path, factory: 'Notebook', kernel: { id } });
+              before.dispose();
+            }""",
+            name,
+        )
+        self.wait_for_kernel()
+
     def save(self) -> None:
         """Save the notebook, its outputs included."""
         self._command("docmanager:save")
@@ -131,7 +155,7 @@ class Notebook:
               window.jupyterapp.commands.execute(command),
               new Promise((_, giveUp) => setTimeout(() => giveUp(new Error(`${command} ${words}`)), patience)),
             ])""",
-            [command, 3 * PATIENCE, TOO_LONG],
+            [command, PATIENCE, TOO_LONG],
         )
 
 
@@ -300,3 +324,13 @@ def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook
     """
     with notebooks_in(lab, browser) as open_one:
         yield open_one
+
+
+@pytest.fixture(scope="module")
+def kept_open(lab: Lab, browser: Browser) -> Iterator[Notebook]:
+    """A notebook for those tests of a file that leave its page and its kernel alive.
+
+    To `write` or `open` another in its place takes a moment; with a page and a kernel for each, most time went there.
+    """
+    with notebooks_in(lab, browser) as open_one:
+        yield open_one("")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
-from tests.browser.conftest import PATIENCE, Lab, Notebook, notebooks_in
+from tests.browser.conftest import PATIENCE, Lab, Notebook
 from tests.tools.live_cells import cells_with_controls
 
 pytestmark = pytest.mark.browser
@@ -24,8 +22,10 @@ CONTROLS = {
 SHORTEST_SENTENCE = 20  # letters; a file's type is shorter
 NOTHING = " \u200b"  # ipywidgets fills an empty button with a space of no width
 
-AT_REST = """() => [...document.querySelectorAll('.epoch-live .progress-text')].every(
-  line => !line.checkVisibility() || line.textContent.trim().endsWith('· done'))"""
+# JupyterLab makes the cells that are far from the screen when it has time.
+AT_REST = """() => jupyterapp.shell.currentWidget.content.widgets.every(cell => !cell.isPlaceholder())
+  && [...document.querySelectorAll('.epoch-live .progress-text')].every(
+    line => !line.checkVisibility() || line.textContent.trim().endsWith('· done'))"""
 IN_THE_PAGE = f"""() => [...document.querySelectorAll('{OUTPUT} :is(a[href], button, input, select, .noUi-handle)')]
   .filter(control => control.checkVisibility()).length"""
 # JupyterLab leaves out what is far from the screen, in the accessibility tree too.
@@ -64,13 +64,12 @@ SELECTED = """() => {
 
 
 @pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
-def course(request: pytest.FixtureRequest, lab: Lab, browser: Browser) -> Iterator[Notebook]:
+def course(request: pytest.FixtureRequest, lab: Lab, kept_open: Notebook) -> Notebook:
     """A notebook of the course with its live parts at rest; other outputs are the saved ones."""
-    with notebooks_in(lab, browser) as open_one:
-        notebook = open_one(path=Path(shutil.copy(request.param, lab.folder)))
-        notebook.run(*cells_with_controls(request.param))
-        notebook.page.wait_for_function(AT_REST, timeout=PATIENCE)
-        yield notebook
+    kept_open.open(Path(shutil.copy(request.param, lab.folder)).name)
+    kept_open.run(*cells_with_controls(request.param))
+    kept_open.page.wait_for_function(AT_REST, timeout=PATIENCE)
+    return kept_open
 
 
 def told(notebook: Notebook) -> list[list[tuple[str, str]]]:

@@ -13,9 +13,9 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import Lab, LivePart, Notebook, check_boxes, notebooks_in
+from tests.browser.conftest import Lab, LivePart, Notebook, check_boxes
 
 pytestmark = pytest.mark.browser
 
@@ -50,21 +50,10 @@ OpenNotebook = Callable[..., Notebook]
 Shown = tuple[Notebook, LivePart]
 
 
-@pytest.fixture(scope="module")
-def kept_open(lab: Lab, browser: Browser) -> Iterator[Notebook]:
-    """A notebook for tests that only use its live part: a page and a kernel for each would take most of their time."""
-    with notebooks_in(lab, browser) as open_one:
-        notebook = open_one(IMPORTS, LIVE)
-        notebook.run(0)
-        yield notebook
-
-
 @pytest.fixture
 def shown(kept_open: Notebook) -> Iterator[Shown]:
     """A live part of the test's own whose first run is over; the page has its usual size and theme afterwards."""
-    kept_open.run(1)
-    live = kept_open.live()
-    live.wait_until_done()
+    live = show_live(kept_open)
     size = kept_open.page.viewport_size
     yield kept_open, live
     kept_open.page.set_viewport_size(size)
@@ -75,13 +64,19 @@ def choose_theme(notebook: Notebook, theme: str) -> None:
     notebook.page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})")
 
 
-def open_live(open_notebook: OpenNotebook, *more_cells: str, **options) -> tuple[Notebook, LivePart]:
-    """A notebook with a live part whose first run is over."""
-    notebook = open_notebook(IMPORTS, LIVE, *more_cells, **options)
+def show_live(notebook: Notebook, *more_cells: str) -> LivePart:
+    """A live part whose first run is over, in the place of what the notebook has shown before."""
+    notebook.write(IMPORTS, LIVE, *more_cells)
     notebook.run_all()
     live = notebook.live()
     live.wait_until_done()
-    return notebook, live
+    return live
+
+
+def open_live(open_notebook: OpenNotebook, *more_cells: str, **options) -> tuple[Notebook, LivePart]:
+    """A notebook of the test's own with a live part whose first run is over."""
+    notebook = open_notebook("", **options)
+    return notebook, show_live(notebook, *more_cells)
 
 
 def test_a_move_trains_and_the_curve_grows_at_one_height(shown: Shown) -> None:
@@ -212,18 +207,18 @@ def test_a_kernel_killed_while_it_trains_is_said(open_notebook: OpenNotebook) ->
 
 
 @pytest.mark.fault("one red line; the kernel and its variables are still there")
-def test_sys_exit_in_a_run_leaves_the_kernel_alive(open_notebook: OpenNotebook) -> None:
+def test_sys_exit_in_a_run_leaves_the_kernel_alive(kept_open: Notebook) -> None:
     leaving = """
 def leave(steps):
     yield 1.0
     raise SystemExit(steps)
 live_training(leave, steps=int_slider(1, 9, 5))
 """
-    notebook = open_notebook(IMPORTS + "here = 'still here'", leaving, "here")
-    notebook.run_all()
-    notebook.live().error.filter(has_text="SystemExit: 5").wait_for()
-    notebook.run(2)
-    assert "still here" in notebook.cell(2).locator(".jp-OutputArea-output").inner_text()
+    kept_open.write(IMPORTS + "here = 'still here'", leaving, "here")
+    kept_open.run_all()
+    kept_open.live().error.filter(has_text="SystemExit: 5").wait_for()
+    kept_open.run(2)
+    assert "still here" in kept_open.cell(2).locator(".jp-OutputArea-output").inner_text()
 
 
 def test_names_values_and_tips_reach_the_accessibility_tree(shown: Shown) -> None:
@@ -316,13 +311,16 @@ def test_reload_with_the_kernel_alive(open_notebook: OpenNotebook) -> None:
     assert len(live.watched()[0]) >= 2
 
 
-def test_committed_file_opened_afresh_shows_the_final_curve(open_notebook: OpenNotebook, lab: Lab) -> None:
-    notebook, _ = open_live(open_notebook)
+def test_committed_file_opened_afresh_shows_the_final_curve(
+    kept_open: Notebook, open_notebook: OpenNotebook, lab: Lab
+) -> None:
     # What the refresh tool commits: outputs of a complete run, without the widget view.
-    path = lab.notebook("committed.ipynb", IMPORTS, "import os; os.environ['EPOCH_SYNC'] = '1'", LIVE)
-    notebook = open_notebook(path=path)
-    notebook.run_all()
-    notebook.save()
+    path = lab.notebook(
+        "committed.ipynb", IMPORTS, "os.environ['EPOCH_SYNC'] = '1'", LIVE, "del os.environ['EPOCH_SYNC']"
+    )
+    kept_open.open(path.name)
+    kept_open.run_all()
+    kept_open.save()
     committed = nbformat.read(path, as_version=4)
     bundle = committed.cells[2].outputs[-1]["data"]
     del bundle["application/vnd.jupyter.widget-view+json"]
@@ -337,7 +335,7 @@ def test_committed_file_opened_afresh_shows_the_final_curve(open_notebook: OpenN
 
 
 @pytest.mark.fault("one live part; memory and widgets do not grow")
-def test_fifty_runs_of_the_cell_leave_one(open_notebook: OpenNotebook) -> None:
+def test_fifty_runs_of_the_cell_leave_one(kept_open: Notebook) -> None:
     measure = """
 gc.collect()
 import asyncio
@@ -347,7 +345,8 @@ figures = sum(type(thing) is Figure for thing in gc.get_objects())
 memory = psutil.Process().memory_info().rss // 2**20
 print("widgets", len(ipywidgets.widgets.widget._instances), "figures", figures, "tasks", tasks, "MB", memory)
 """
-    notebook, live = open_live(open_notebook, measure)
+    notebook = kept_open
+    show_live(notebook, measure)
 
     def measured() -> list[int]:
         notebook.run(2)
@@ -380,7 +379,7 @@ def test_divergence_is_said_and_the_next_move_recovers(shown: Shown) -> None:
 
 
 @pytest.mark.fault("one red line and where it happened, below its own cell")
-def test_an_error_is_seen_in_its_own_cell(open_notebook: OpenNotebook) -> None:
+def test_an_error_is_seen_in_its_own_cell(kept_open: Notebook) -> None:
     failing = """
 def failing(batch_size):
     if batch_size > 1:
@@ -388,21 +387,19 @@ def failing(batch_size):
     raise RuntimeError("one is <too> few")
 live_training(failing, batch_size=powers_of_two(1, 4, 1))
 """
-    notebook, live = open_live(open_notebook, failing)
-    live.wait_until_done()
-    other = notebook.live(1)
+    live, other = show_live(kept_open, failing), kept_open.live(1)
     other.wait_until_done("failed")
     assert other.error.inner_text() == "RuntimeError: one is <too> few"
     assert 'raise RuntimeError("one is <too> few")' in other.root.locator(".traceback").inner_text()
-    assert notebook.cell(2).locator(".epoch-live .error").is_visible()
+    assert kept_open.cell(2).locator(".epoch-live .error").is_visible()
     assert not live.error.is_visible()
     # What a run prints lands below the cell that made it, however often it is started.
     live.button("Start").click()
-    notebook.cell(1).locator(".jp-OutputArea-output", has_text=re.compile("starting\nstarting")).wait_for()
+    kept_open.cell(1).locator(".jp-OutputArea-output", has_text=re.compile("starting\nstarting")).wait_for()
 
 
-def test_live_picture(open_notebook: OpenNotebook) -> None:
-    notebook = open_notebook(
+def test_live_picture(kept_open: Notebook) -> None:
+    kept_open.write(
         IMPORTS,
         """
 def draw(figure, points):
@@ -411,7 +408,7 @@ def draw(figure, points):
 live_picture(draw, points=int_slider(2, 50, 10, "how many"))
 """,
     )
-    notebook.page.evaluate(
+    kept_open.page.evaluate(
         """() => {
           window.heights = new Set();
           (function look() {
@@ -421,12 +418,12 @@ live_picture(draw, points=int_slider(2, 50, 10, "how many"))
           })();
         }"""
     )
-    notebook.run_all()
-    picture = notebook.live()
+    kept_open.run_all()
+    picture = kept_open.live()
     picture.text.filter(has_text="A line of 10 points.").wait_for()
     picture.root.locator("canvas[data-frames]").wait_for()
     picture.slider("points").focus()
-    notebook.page.keyboard.press("ArrowRight")
+    kept_open.page.keyboard.press("ArrowRight")
     picture.text.filter(has_text="A line of 11 points.").wait_for()
     picture.root.locator("canvas[data-frames='2']").wait_for()
-    assert len(notebook.page.evaluate("() => [...heights]")) == 1  # from the first moment on
+    assert len(kept_open.page.evaluate("() => [...heights]")) == 1  # from the first moment on

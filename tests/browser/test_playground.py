@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import check_boxes
+from tests.browser.conftest import Notebook, check_boxes
 
 pytestmark = pytest.mark.browser
 
@@ -14,15 +14,17 @@ TRY = 'experiment(play, {"two numbers": {"embedding_dim": 2}, "patients": {"data
 SLOW = 60_000
 
 
-def test_results_read_in_the_next_cell_are_those_of_the_whole_run(open_notebook) -> None:
-    notebook = open_notebook(IMPORTS, PLAY, READ)
+def test_results_read_in_the_next_cell_are_those_of_the_whole_run(kept_open: Notebook) -> None:
+    notebook = kept_open
+    notebook.write(IMPORTS, PLAY, READ)
     notebook.run_all()
     assert "(1, 2)" in notebook.cell(2).locator(".jp-OutputArea-output").inner_text()
     notebook.live(0).wait_until_done()
 
 
-def test_one_click_sets_the_playground_up(open_notebook) -> None:
-    notebook = open_notebook(IMPORTS, PLAY, TRY)
+def test_one_click_sets_the_playground_up(kept_open: Notebook) -> None:
+    notebook = kept_open
+    notebook.write(IMPORTS, PLAY, TRY)
     notebook.run_all()
     first, trial = notebook.live(0), notebook.live(1)
     first.wait_until_done()
@@ -46,8 +48,10 @@ def test_one_click_sets_the_playground_up(open_notebook) -> None:
     assert download.value.suggested_filename == "runs.csv"
 
 
-def test_rows_code_and_settings(open_notebook) -> None:
-    notebook = open_notebook(IMPORTS, PLAY, viewport={"width": 1366, "height": 768})
+def test_rows_code_and_settings(kept_open: Notebook) -> None:
+    notebook = kept_open
+    notebook.write(IMPORTS, PLAY)
+    notebook.page.set_viewport_size({"width": 1366, "height": 768})
     notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     notebook.run_all()
     play = notebook.live(0)
