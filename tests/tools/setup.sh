@@ -95,15 +95,19 @@ pip_install() {
 # Where PYTHONDONTWRITEBYTECODE is set, as in many containers, every kernel would otherwise compile them again: 7 s each.
 compile_imports() {
     PYTHONDONTWRITEBYTECODE="" .venv/bin/python - >/dev/null 2>&1 <<'IMPORTS' || true
+from compileall import compile_dir
 from contextlib import suppress
 from importlib import import_module
 
 for name in (
-    "jupyterlab.labapp", "ipykernel.kernelapp", "helpers.live", "helpers.search", "helpers.recommender", "distributed",
-    "nbconvert.exporters", "nbclient", "pytest", "nbval.plugin", "xdist.plugin", "hypothesis", "playwright.sync_api",
+    "jupyterlab.labapp", "jupyter_lsp.serverextension", "jupyter_server_terminals.app", "ipykernel.kernelapp",
+    "ipykernel.debugger", "IPython.core.logger", "stack_data", "pygments.formatters.terminal256", "helpers.live",
+    "helpers.search", "helpers.recommender", "distributed", "nbconvert.exporters", "nbclient", "pytest", "nbval.plugin",
+    "xdist.plugin", "hypothesis", "playwright.sync_api",
 ):
     with suppress(Exception):
         import_module(name)
+compile_dir("helpers")
 IMPORTS
 }
 
