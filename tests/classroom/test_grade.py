@@ -27,7 +27,7 @@ from tests.tools.classroom.grading import Grade
 from tests.tools.classroom.handout import for_learners
 from tests.tools.classroom.kernels import Limits, run_cells
 
-LIMITS = Limits(cell_seconds=8, seconds=60, megabytes=2_000)
+LIMITS = Limits(cell_seconds=4, seconds=60, megabytes=2_000)
 LETTERS = {"R": "right", "W": "wrong", "U": "unanswered"}
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -139,11 +139,8 @@ def test_judges_are_found_and_their_changes_noticed(
 def test_hints_are_the_judges_and_limits_are_named(graded: tuple[list[Grade], Path]) -> None:
     hints = {grade.learner: [mark.hint for mark in grade.marks.values()] for grade in graded[0]}
     assert "You rounded down" in hints["Eva rounded down"][0]
-    assert "more than 8 seconds" in hints["Oli forever"][1]
-    assert (
-        "more than 8 seconds" in hints["Pam forever in a function"][2]
-        or "8 seconds" in hints["Pam forever in a function"][2]
-    )
+    assert "more than 4 seconds" in hints["Oli forever"][1]
+    assert "more than 4 seconds" in hints["Pam forever in a function"][2]
     assert "memory" in hints["Quy ten gigabytes"][3]
     assert "the kernel died" in hints["Sue kernel killed"][1]
     assert "gone" in hints["Uma deleted cell"][1]
@@ -191,7 +188,7 @@ def test_an_interrupt_keeps_what_is_finished(course: Assignment, submissions: Pa
     for one in sorted(submissions.iterdir())[:10]:
         (shutil.copytree if one.is_dir() else shutil.copy)(one, handed_in / one.name)
     command = [sys.executable, "-m", "tests.tools.classroom.grade", handed_in, "--to", to, "--at-once", "2"]
-    command += ["--notebooks", course.path.parent, "--cell-seconds", "8", "--seconds", "60", "--megabytes", "2000"]
+    command += ["--notebooks", course.path.parent, "--cell-seconds", "4", "--seconds", "60", "--megabytes", "2000"]
     finished = to / "finished"
     # What was started in a shell's background ignores SIGINT, and so would all that it starts.
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
