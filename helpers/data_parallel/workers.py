@@ -54,10 +54,11 @@ class Workers:
             if self._process is None or self._process.poll() is not None:
                 self._process = self._start()
             try:
-                return self._results(self._process, job)
+                results = self._results(self._process, job)
             except BaseException:
                 self.close()  # an interrupted job is not waited for
                 raise
+        return [_unpacked(rank, result) for rank, result in enumerate(results)]
 
     def close(self) -> None:
         """End the processes, and wait until they have ended."""
@@ -92,7 +93,7 @@ class Workers:
                 stderr=subprocess.STDOUT,
             )
 
-    def _results(self, process: subprocess.Popen, job: bytes) -> list:
+    def _results(self, process: subprocess.Popen, job: bytes) -> list[bytes]:
         self._jobs += 1
         write(self._folder / f"job-{self._jobs}", job)
         results = [self._folder / f"result-{self._jobs}-{rank}" for rank in range(self.number)]
@@ -100,7 +101,7 @@ class Workers:
             if process.poll() is not None or self._ended(results):
                 raise LessonError(self._what_happened(process, results))
             time.sleep(LOOK_AGAIN)
-        return [_unpacked(rank, result.read_bytes()) for rank, result in enumerate(results)]
+        return [result.read_bytes() for result in results]
 
     def _ended(self, results: list[Path]) -> list[int]:
         """The workers that have ended without a result."""
