@@ -106,31 +106,28 @@ class Notebook:
                 raise
             self.page.reload(wait_until="domcontentloaded")
             self.wait_for_kernel()
+            # What waits for that message complains when it is thrown away: now, and not below a cell.
+            self.page.evaluate(
+                """() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute(
+                  { code: 'import gc; gc.collect()', silent: true, store_history: false }).done"""
+            )
             action()
 
     def write(self, *cells: str) -> None:
-        """Write other cells in place of those there are, and save them; the kernel goes on."""
+        """Write other code cells in place of those there are, and save them; the kernel goes on."""
+        self.show(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]))
+
+    def show(self, notebook: nbformat.NotebookNode) -> None:
+        """The same with a whole notebook, its outputs included."""
+        # Another file would need another connection to the kernel, and ipykernel complains of the one that ends.
         self.page.evaluate(
-            """async cells => {
+            """async ({ cells }) => {
               const { content: { model }, context } = window.jupyterapp.shell.currentWidget;
               model.fromJSON({ ...model.toJSON(), cells });
               await context.save();
             }""",
-            [nbformat.v4.new_code_cell(cell) for cell in cells],
+            notebook,
         )
-
-    def open(self, name: str) -> None:
-        """Open another notebook of the served folder in place of this one; the kernel goes on."""
-        self.page.evaluate(
-            """async path => {
-              const { commands, shell } = window.jupyterapp, before = shell.currentWidget;
-              const { id } = before.sessionContext.session.kernel;
-              await commands.execute('docmanager:open', { path, factory: 'Notebook', kernel: { id } });
-              before.dispose();
-            }""",
-            name,
-        )
-        self.wait_for_kernel()
 
     def save(self) -> None:
         """Save the notebook, its outputs included."""
@@ -330,7 +327,7 @@ def open_notebook(lab: Lab, browser: Browser) -> Iterator[Callable[..., Notebook
 def kept_open(lab: Lab, browser: Browser) -> Iterator[Notebook]:
     """A notebook for those tests of a file that leave its page and its kernel alive.
 
-    To `write` or `open` another in its place takes a moment; with a page and a kernel for each, most time went there.
+    To `write` or `show` another in its place takes a moment; with a page and a kernel for each, most time went there.
     """
     with notebooks_in(lab, browser) as open_one:
         yield open_one("")

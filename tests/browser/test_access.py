@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import PATIENCE, Lab, Notebook
+from tests.browser.conftest import PATIENCE, Notebook
 from tests.tools.live_cells import cells_with_controls
+from tests.tools.notebook_rules import load
 
 pytestmark = pytest.mark.browser
 
@@ -64,9 +64,9 @@ SELECTED = """() => {
 
 
 @pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
-def course(request: pytest.FixtureRequest, lab: Lab, kept_open: Notebook) -> Notebook:
+def course(request: pytest.FixtureRequest, kept_open: Notebook) -> Notebook:
     """A notebook of the course with its live parts at rest; other outputs are the saved ones."""
-    kept_open.open(Path(shutil.copy(request.param, lab.folder)).name)
+    kept_open.show(load(request.param))
     kept_open.run(*cells_with_controls(request.param))
     kept_open.page.wait_for_function(AT_REST, timeout=PATIENCE)
     return kept_open

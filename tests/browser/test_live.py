@@ -315,12 +315,10 @@ def test_committed_file_opened_afresh_shows_the_final_curve(
     kept_open: Notebook, open_notebook: OpenNotebook, lab: Lab
 ) -> None:
     # What the refresh tool commits: outputs of a complete run, without the widget view.
-    path = lab.notebook(
-        "committed.ipynb", IMPORTS, "os.environ['EPOCH_SYNC'] = '1'", LIVE, "del os.environ['EPOCH_SYNC']"
-    )
-    kept_open.open(path.name)
+    kept_open.write(IMPORTS, "os.environ['EPOCH_SYNC'] = '1'", LIVE, "del os.environ['EPOCH_SYNC']")
     kept_open.run_all()
     kept_open.save()
+    path = lab.folder / kept_open.page.evaluate("() => jupyterapp.shell.currentWidget.context.path")
     committed = nbformat.read(path, as_version=4)
     bundle = committed.cells[2].outputs[-1]["data"]
     del bundle["application/vnd.jupyter.widget-view+json"]
