@@ -26,12 +26,13 @@ from tests.tools.notebook_rules import load, taught_from
 PEAK = "peak memory of a kernel"
 # Files that take longest start first, or one worker would end long after the others; by a run on a quiet machine.
 LONGEST_FIRST = (
-    "test_live.py", "test_site.py", "test_nbgrader.py", "test_grade.py", "test_access.py",
-    "test_playground_movielens.py", "04_hyperparameter_playground.ipynb", "test_data_parallel.py", "test_movielens.py",
-    "05_beyond_one_device.ipynb", "03_embedding_recommender.ipynb", "01_epochs_batches_iterations.ipynb",
-    "test_playground.py", "test_search.py", "test_setup.py", "test_downloads.py", "02_batch_averaged_loss.ipynb",
-    "test_after_class.py", "test_in_the_browser.py", "test_kernels.py", "test_budget.py", "test_session.py",
-    "test_exercises_4.py", "test_fault_table.py", "test_training.py", "test_recommender.py",
+    "test_site.py", "test_live.py", "test_access.py", "test_playground_movielens.py", "test_grade.py",
+    "test_data_parallel.py", "04_hyperparameter_playground.ipynb", "03_embedding_recommender.ipynb",
+    "test_movielens.py", "test_nbgrader.py", "05_beyond_one_device.ipynb", "test_setup.py",
+    "01_epochs_batches_iterations.ipynb", "test_search.py", "02_batch_averaged_loss.ipynb", "test_playground.py",
+    "test_kernels.py", "test_in_the_browser.py", "test_session.py", "test_refresh.py", "test_training.py",
+    "test_after_class.py", "test_downloads.py", "test_fault_table.py", "test_budget.py", "test_exercises_4.py",
+    "test_recommender.py",
 )  # fmt: skip
 
 
