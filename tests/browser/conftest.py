@@ -106,11 +106,6 @@ class Notebook:
                 raise
             self.page.reload(wait_until="domcontentloaded")
             self.wait_for_kernel()
-            # What waits for that message complains when it is thrown away: now, and not below a cell.
-            self.page.evaluate(
-                """() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute(
-                  { code: 'import gc; gc.collect()', silent: true, store_history: false }).done"""
-            )
             action()
 
     def write(self, *cells: str) -> None:
@@ -119,7 +114,6 @@ class Notebook:
 
     def show(self, notebook: nbformat.NotebookNode) -> None:
         """The same with a whole notebook, its outputs included."""
-        # Another file would need another connection to the kernel, and ipykernel complains of the one that ends.
         self.page.evaluate(
             """async ({ cells }) => {
               const { content: { model }, context } = window.jupyterapp.shell.currentWidget;
