@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from helpers.checks import LessonError, function, positive_number, shown
 from helpers.live.controls import Control, write_number
 from helpers.live.part import Live
-from helpers.live.saved_picture import HEIGHT, POINTS_PER_INCH, SHARPNESS, WIDTH, encode, release
+from helpers.live.saved_picture import COMPRESSION, HEIGHT, POINTS_PER_INCH, SHARPNESS, WIDTH, encode, release
 from helpers.live.view import Picture
 
 FRAME = 0.055  # seconds between two frames of a moving picture, at least
@@ -78,7 +78,7 @@ class LivePicture(Live):
         if not isinstance(text, str | None):
             raise LessonError(f"draw returns one sentence that says what the picture shows, not {shown(text)}.")
         canvas.draw()
-        self._picture.file = encode(canvas, None, 9 if self.sync else 1)
+        self._picture.file = encode(canvas, None, COMPRESSION if self.sync else 1)
         view = self.widget
         view.text = self._picture.text = text or ""
         view.error = view.traceback = ""

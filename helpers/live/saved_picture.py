@@ -22,6 +22,7 @@ EPOCH_MARKERS = 40  # runs with more epochs than this are drawn without a dot fo
 EVERY = "training (update)"
 EARLIER = "#767676"
 MOST_OFF = 48  # of 255, in any channel of any pixel of a picture with few colours
+COMPRESSION = 7  # zlib's; level 9 takes three to six times as long for a twentieth less
 LINE_HEIGHT = 0.06  # of a name at the end of a line, as a share of the axes' height
 
 
@@ -123,7 +124,7 @@ def spread(wanted: list[float], line: float) -> list[float]:
     return [place - max(free[-1] - 1, 0) for place in free]
 
 
-def encode(canvas: FigureCanvasAgg, colours: int | None = 128, compression: int = 9) -> bytes:
+def encode(canvas: FigureCanvasAgg, colours: int | None = 128, compression: int = COMPRESSION) -> bytes:
     """What the canvas holds as a PNG file, without transparency; of few `colours` it is small."""
     size = canvas.get_width_height(physical=True)
     image = Image.frombytes("RGB", size, canvas.buffer_rgba(), "raw", "RGBX", 0, 1)
