@@ -28,11 +28,8 @@ AT_REST = """() => jupyterapp.shell.currentWidget.content.widgets.every(cell => 
     line => !line.checkVisibility() || line.textContent.trim().endsWith('· done'))"""
 IN_THE_PAGE = f"""() => [...document.querySelectorAll('{OUTPUT} :is(a[href], button, input, select, .noUi-handle)')]
   .filter(control => control.checkVisibility()).length"""
-# JupyterLab leaves out what is far from the screen, in the accessibility tree too.
-INTO_VIEW = """output => new Promise(done => {
-  output.scrollIntoView();
-  requestAnimationFrame(() => requestAnimationFrame(done));
-})"""
+# JupyterLab leaves out what is far from the screen, in the accessibility tree too: here it is all laid out at once.
+ALL_OF_IT = ".jp-Notebook * { content-visibility: visible !important; }"
 FIND_STOPS = f"""() => {{
   const native = 'a[href], button, input, select, textarea, summary', other = '[role=slider], [tabindex="0"]';
   window.stops = [...document.querySelectorAll(`{OUTPUT} :is(${{native}}, ${{other}})`)].filter(
@@ -75,9 +72,9 @@ def course(request: pytest.FixtureRequest, kept_open: Notebook) -> Notebook:
 def told(notebook: Notebook) -> list[list[tuple[str, str]]]:
     """For every output, (role, name) of all that the browser tells a screen reader about it."""
     page, outputs = notebook.page, []
+    style = page.add_style_tag(content=ALL_OF_IT)
     session = page.context.new_cdp_session(page)
-    for number, output in enumerate(page.locator(OUTPUT).all()):
-        output.evaluate(INTO_VIEW)
+    for number in range(page.locator(OUTPUT).count()):
         found = session.send("Runtime.evaluate", {"expression": f"document.querySelectorAll('{OUTPUT}')[{number}]"})
         tree = session.send("Accessibility.queryAXTree", {"objectId": found["result"]["objectId"]})
         outputs.append(
@@ -88,6 +85,7 @@ def told(notebook: Notebook) -> list[list[tuple[str, str]]]:
             ]
         )
     session.detach()
+    style.evaluate("style => style.remove()")
     return outputs
 
 
