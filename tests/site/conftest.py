@@ -25,7 +25,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return Path(os.environ["EPOCH_SITE"]).resolve()
     folder = tmp_path_factory.mktemp("site") / "site"
     arguments = ["--to", str(folder), "--into", str(RECORDINGS), "--repository", "owner/repo"]
-    assert main([*arguments, "--sample"]) == 0
+    assert main([*arguments, "--sample", "--at-once", "1"]) == 0
     return folder
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
@@ -18,6 +18,7 @@ from playwright.sync_api import Browser
 from tests.site.conftest import RECORDINGS, ROOT, Reader
 from tests.tools.kernel import course_environment
 from tests.tools.notebook_rules import load
+from tests.tools.site.again import again
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CHAPTERS = [f"{path.stem}.html" for path in NOTEBOOKS]
@@ -104,14 +105,20 @@ def test_it_is_small(site: Path) -> None:
     assert sum(file.stat().st_size for file in site.rglob("*") if file.is_file()) < MOST_BYTES
 
 
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[Executor]:
+    """A process in which nothing has been recorded."""
+    with course_environment(), ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
 @pytest.mark.parametrize(("number", "count", "parts"), AGAIN)
-def test_a_recording_is_what_a_fresh_run_gives(site: Path, number: str, count: int, parts: tuple[str, ...]) -> None:
+def test_a_recording_is_what_a_fresh_run_gives(
+    site: Path, fresh: Executor, number: str, count: int, parts: tuple[str, ...]
+) -> None:
     notebook = next(path for path in NOTEBOOKS if path.name.startswith(number))
-    command = [sys.executable, "-m", "tests.tools.site.again", str(notebook), str(count), "--into", str(RECORDINGS)]
-    with course_environment():
-        done = subprocess.run([*command, "--parts", *parts], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
-    assert int(done.stdout.split()[0]) >= count
+    made, differ = fresh.submit(again, notebook, count, RECORDINGS, parts).result()
+    assert made >= count and differ == []
 
 
 # --------------------------------------------------------------------------------------------------- in the browser

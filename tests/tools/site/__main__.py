@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import multiprocessing
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from tests.tools.kernel import course_environment
 from tests.tools.live_cells import SHOWS_CONTROLS
 from tests.tools.notebook_rules import load
 from tests.tools.site.pages import HERE, Site, headings, to_html
-from tests.tools.site.record import ROOT, WRITERS, Positions, finished, folder_for, recorded
+from tests.tools.site.record import ROOT, WRITERS, Positions, finished, folder_for, record, recorded
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LONGEST_FIRST = ("04", "01", "02", "05", "03")
@@ -47,17 +48,17 @@ def record_all(into: Path, sample: bool, at_once: int) -> None:
     """Record what is missing, some notebooks at once. Raises RuntimeError when one fails."""
     missing = [path for path in NOTEBOOKS if not any(finished(path, into, kind).exists() for kind in {False, sample})]
     missing.sort(key=lambda path: LONGEST_FIRST.index(path.name[:2]) if path.name[:2] in LONGEST_FIRST else 9)
-
-    def one(path: Path) -> None:
+    # A process imports as much as a kernel, and takes one notebook after the other.
+    fresh = multiprocessing.get_context("spawn")
+    with course_environment(), ProcessPoolExecutor(at_once, fresh) as pool:
         begun = time.monotonic()
-        command = [sys.executable, "-m", "tests.tools.site.record", str(path), "--into", str(into)]
-        done = subprocess.run(command + ["--sample"] * sample, cwd=ROOT, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise RuntimeError(f"{path.name} could not be recorded:\n{done.stderr[-3000:]}")
-        print(f"recorded {path.name} in {time.monotonic() - begun:.0f} s", flush=True)
-
-    with course_environment(), ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(one, missing))
+        at_work = {pool.submit(record, path, into, sample): path for path in missing}
+        for done in as_completed(at_work):
+            if (error := done.exception()) is not None:
+                pool.shutdown(cancel_futures=True)
+                where = error.__cause__ or repr(error)  # the traceback in that process
+                raise RuntimeError(f"{at_work[done].name} could not be recorded:\n{where}") from error
+            print(f"recorded {at_work[done].name} after {time.monotonic() - begun:.0f} s", flush=True)
 
 
 class Recordings:

@@ -1,16 +1,10 @@
-"""Make some recordings again, in a fresh process, and compare: a recorded run must end as a kernel's run does.
-
-    python -m tests.tools.site.again notebooks/01_….ipynb 10 --into .cache/site     ten of this notebook, spread over it
-
-Seconds are not compared. Prints what differs; 1 if something does, or if there was nothing to compare.
-"""
+"""Make some recordings again and compare: a recorded run must end as a kernel's run does. Seconds are not compared."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +25,10 @@ def timeless(told: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def again(notebook: Path, count: int, into: Path, only: list[str], seed: int) -> tuple[int, list[str]]:
-    """Make about `count` recordings again; returns how many, and where one differs."""
+def again(notebook: Path, count: int, into: Path, only: Sequence[str] = ()) -> tuple[int, list[str]]:
+    """Make about `count` recordings again, of these cells `only` if any are named; how many, and where one differs."""
     made, differ = 0, []
-    draw = random.Random(seed)
+    draw = random.Random(0)
     parts = len(only) or 4
     for cell, part in live_parts(notebook):
         if isinstance(part, Experiment) or (only and cell not in only):
@@ -47,21 +41,3 @@ def again(notebook: Path, count: int, into: Path, only: list[str], seed: int) ->
         if made >= count:
             break
     return made, differ
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Make some recordings again, and compare.")
-    parser.add_argument("notebook", type=Path)
-    parser.add_argument("count", type=int)
-    parser.add_argument("--into", type=Path, required=True, help="the folder of recordings")
-    parser.add_argument("--parts", nargs="*", default=[], help="only these parts, by the ids of their cells")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-    made, differ = again(options.notebook.resolve(), options.count, options.into.resolve(), options.parts, options.seed)
-    print(f"{made} recordings made again, {len(differ)} differ", *differ, sep="\n")
-    return 1 if differ or not made else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,20 +1,16 @@
 """Record the live parts of a notebook: run the cells that they need, then move their controls and keep what they show.
 
-    python -m tests.tools.site.record notebooks/01_….ipynb --into .cache/site
-
 A recording is a line of JSON in a file of its part, so that what was recorded before an interruption counts. Folders
 are named after all that the numbers depend on: another line of code, other versions, and they are recorded anew.
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
 import contextlib
 import hashlib
 import io
 import json
-import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
@@ -125,7 +121,7 @@ def wanted(cell: str, part: Live, settings: list[Positions], sample: bool) -> li
 
 
 def record(notebook: Path, into: Path, sample: bool) -> None:
-    """Record what this notebook still lacks."""
+    """Record what this notebook still lacks in the folder `into`: all settings of each part, or a few for a sample."""
     for cell, part, settings in in_turn(notebook, into):
         folder = home(notebook, part, into)
         have = recorded(folder, cell)
@@ -184,18 +180,3 @@ def recorded(folder: Path, cell: str) -> dict[Positions, dict[str, Any]]:
             told = json.loads(line)
             found[tuple(told.pop("at"))] = told
     return found
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Record the live parts of a notebook.")
-    parser.add_argument("notebook", type=Path)
-    parser.add_argument("--into", type=Path, required=True, help="the folder of recordings")
-    parser.add_argument("--sample", action="store_true", help="only a few settings of each part")
-    options = parser.parse_args(arguments)
-    record(options.notebook.resolve(), options.into.resolve(), options.sample)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
