@@ -8,6 +8,7 @@ the code may read and write what the grader may, and use the network. CONTRIBUTI
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,7 @@ try:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 except (ImportError, OSError, ValueError):
     pass
+sys.modules["debugpy"] = None  # nobody debugs here: without it a kernel starts in three quarters of the time
 from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
 """
@@ -62,8 +64,10 @@ class Outcome:
 class _LimitedManager(AsyncKernelManager):
     """Starts this Python's kernel under a limit on memory, whatever kernels are installed."""
 
-    def __init__(self, megabytes: int, **options: object) -> None:
+    def __init__(self, megabytes: int, room: Path, **options: object) -> None:
         super().__init__(**options)
+        if os.name != "nt":  # files for sockets: a port may have been taken by another program before the kernel starts
+            self.transport, self.ip = "ipc", str(room / "kernel")
         argv = [sys.executable, "-c", LIMITED_KERNEL, str(megabytes), "-f", "{connection_file}"]
         self._kernel_spec = KernelSpec(argv=argv, display_name="grading", language="python")
 
@@ -75,7 +79,7 @@ def run_cells(sources: list[str], folder: Path, limits: Limits, prepare: str = "
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room:
         copy = shutil.copytree(folder, Path(room) / folder.name, ignore=shutil.ignore_patterns(".*", "__pycache__"))
-        return asyncio.run(_run(sources, copy, limits, prepare))
+        return asyncio.run(_run(sources, copy, limits, prepare, Path(room)))
 
 
 @asynccontextmanager
@@ -88,9 +92,9 @@ async def _ended(manager: AsyncKernelManager) -> AsyncIterator[None]:
             await manager.shutdown_kernel(now=True)
 
 
-async def _run(sources: list[str], folder: Path, limits: Limits, prepare: str) -> Outcome:
+async def _run(sources: list[str], folder: Path, limits: Limits, prepare: str, room: Path) -> Outcome:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    manager = _LimitedManager(limits.megabytes)
+    manager = _LimitedManager(limits.megabytes, room)
     client = NotebookClient(
         notebook, km=manager, timeout=limits.cell_seconds, interrupt_on_timeout=True, allow_errors=True,
         store_widget_state=False, shutdown_kernel="immediate", record_timing=False,
