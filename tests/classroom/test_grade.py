@@ -28,6 +28,7 @@ from tests.tools.classroom.handout import for_learners
 from tests.tools.classroom.kernels import Limits, run_cells
 
 LIMITS = Limits(cell_seconds=4, seconds=60, megabytes=2_000)
+AT_ONCE = 4  # more than cores: a kernel that starts is waited for longer than it computes
 LETTERS = {"R": "right", "W": "wrong", "U": "unanswered"}
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def graded(course: Assignment, submissions: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Grade], Path]:
     to = tmp_path_factory.mktemp("graded")
-    return tool.grade_all(submissions, to, [course], LIMITS, workers=2, notebooks=course.path.parent), to
+    return tool.grade_all(submissions, to, [course], LIMITS, workers=AT_ONCE, notebooks=course.path.parent), to
 
 
 @pytest.mark.parametrize("learner", CLASS)
@@ -85,7 +86,7 @@ def test_the_answer_is_what_its_check_sees(course: Assignment, tmp_path: Path, h
         notebook.cells[at + 1 : at + 1] = new
         notebook.cells.append(new_code_cell('x = 7\ncheck("1.1", x * 4)') if not more else new_code_cell("pass"))
         nbformat.write(notebook, tmp_path / f"{learner}.IPYNB")
-    grades = tool.grade_all(tmp_path, tmp_path / "grades", [course], LIMITS, 2, course.path.parent)
+    grades = tool.grade_all(tmp_path, tmp_path / "grades", [course], LIMITS, AT_ONCE, course.path.parent)
     assert {grade.learner: grade.marks["1.1"].status for grade in grades} == dict.fromkeys(sorted(ELSEWHERE), "right")
 
 
@@ -104,7 +105,7 @@ def test_an_answer_that_uses_what_was_changed_out_of_sight_is_right(course: Assi
         at = next(place for place, cell in enumerate(notebook.cells) if cell.id == "exercise-1-1")
         notebook.cells[at:at] = [new_code_cell(source) for source in before]
         nbformat.write(notebook, tmp_path / f"{learner}.ipynb")
-    grades = tool.grade_all(tmp_path, tmp_path / "grades", [course], LIMITS, 2, course.path.parent)
+    grades = tool.grade_all(tmp_path, tmp_path / "grades", [course], LIMITS, AT_ONCE, course.path.parent)
     assert {grade.learner: grade.marks["1.1"].status for grade in grades} == dict.fromkeys(OUT_OF_SIGHT, "right")
 
 
@@ -166,10 +167,10 @@ def test_a_second_run_grades_nothing_again_and_a_changed_file_once(
     real = tool.grade
     monkeypatch.setattr(tool, "grade", lambda one, *rest: again.update([one.learner]) or real(one, *rest))
     folder = course.path.parent
-    assert tool.grade_all(submissions, graded[1], [course], LIMITS, 2, folder) == graded[0] and not again
+    assert tool.grade_all(submissions, graded[1], [course], LIMITS, AT_ONCE, folder) == graded[0] and not again
     late = submissions / "broken json.ipynb"
     late.write_text("[]")
-    tool.grade_all(submissions, graded[1], [course], LIMITS, 2, folder)
+    tool.grade_all(submissions, graded[1], [course], LIMITS, AT_ONCE, folder)
     late.write_text('{"cells": [')
     assert again == {"broken json": 1}
 
