@@ -73,12 +73,6 @@ def show_live(notebook: Notebook, *more_cells: str) -> LivePart:
     return live
 
 
-def open_live(open_notebook: OpenNotebook, *more_cells: str, **options) -> tuple[Notebook, LivePart]:
-    """A notebook of the test's own with a live part whose first run is over."""
-    notebook = open_notebook("", **options)
-    return notebook, show_live(notebook, *more_cells)
-
-
 def test_a_move_trains_and_the_curve_grows_at_one_height(shown: Shown) -> None:
     notebook, live = shown
     width, pixels = live.picture.evaluate("canvas => [canvas.clientWidth, canvas.width]")
@@ -176,16 +170,17 @@ def test_a_live_part_fits_the_screen(shown: Shown, width: int, height: int) -> N
 
 
 @pytest.mark.fault("one line that says so, and what to do")
-def test_a_lost_kernel_is_said(open_notebook: OpenNotebook) -> None:
-    notebook, live = open_live(open_notebook)
+def test_a_lost_kernel_is_said(shown: Shown) -> None:
+    notebook, live = shown
     notebook.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     live.root.get_by_text("The kernel has stopped: run the cells from the top again.").wait_for()
 
 
 @pytest.mark.fault("one line that says so, and what to do; no time left, and the picture still beside the controls")
-def test_a_kernel_killed_while_it_trains_is_said(open_notebook: OpenNotebook) -> None:
-    getpid = 'print("pid", os.getpid())'
-    notebook, live = open_live(open_notebook, getpid, viewport={"width": 1366, "height": 768})
+def test_a_kernel_killed_while_it_trains_is_said(shown: Shown) -> None:
+    notebook, _ = shown
+    notebook.page.set_viewport_size({"width": 1366, "height": 768})
+    live = show_live(notebook, 'print("pid", os.getpid())')
     live.move("num epochs", 99)
     live.progress.filter(has_text="s left").wait_for()
     controls, picture = live.root.locator(".left").bounding_box(), live.root.locator(".epoch-chart").bounding_box()
@@ -289,8 +284,8 @@ def test_dragging_through_many_values_ends_with_the_last(shown: Shown, moves: in
 
 
 @pytest.mark.fault("the same controls, curve and words after a reload of the page")
-def test_reload_with_the_kernel_alive(open_notebook: OpenNotebook) -> None:
-    notebook, live = open_live(open_notebook)
+def test_reload_with_the_kernel_alive(shown: Shown) -> None:
+    notebook, live = shown
     live.move("num epochs", 5)
     live.progress.filter(has_text="of 720").wait_for()
     live.wait_until_done()
