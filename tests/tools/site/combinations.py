@@ -33,10 +33,9 @@ NEEDS_A_DOWNLOAD = {"data": "MovieLens"}  # its ratings are not ours to record o
 def of_a_part(controls: Mapping[str, Control], sample: bool = False) -> Iterator[Positions]:
     """Positions of the controls, in the order of `controls`, those that matter most first."""
     start, sizes = starts(controls), [len(control.options) for control in controls.values()]
+    choices = [range(size) for size in sizes]
     yield start
-    yield from around(
-        start, beside(start, [range(size) for size in sizes]) if sample else [range(size) for size in sizes]
-    )
+    yield from around(start, beside(controls, choices) if sample else choices)
     if sample:
         return
     if math.prod(sizes) <= MOST:
@@ -56,9 +55,8 @@ def of_the_playground(controls: Mapping[str, Control], sample: bool = False) -> 
         for name, control in controls.items()
     ]
     yield start
-    if sample:  # of sliders without the ends: its experiments go far enough
-        few = zip(controls.values(), beside(start, choices), strict=True)
-        yield from around(start, [places[:1] if control.kind == "slider" else places for control, places in few])
+    if sample:
+        yield from around(start, beside(controls, choices))
         return
     yield from around(start, choices)
     patients = replaced(controls, start, {"data": "diabetes"})
@@ -83,13 +81,14 @@ def around(start: Positions, choices: Sequence[Sequence[int]]) -> Iterator[Posit
             yield (*start[:place], value, *start[place + 1 :])
 
 
-def beside(start: Positions, choices: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Of every control the position next to its first one, and an end: the other end where that is next to it."""
+def beside(controls: Mapping[str, Control], choices: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Of every control the position next to its first one; of a menu, whose next may do the same, also an end."""
     picked = []
-    for at, choice in zip(start, choices, strict=True):
-        others = [place for place in choice if place != at]
-        near = min(others, key=lambda place: (abs(place - at), -place))
-        picked.append([near, others[0] if near == others[-1] else others[-1]])
+    for control, choice in zip(controls.values(), choices, strict=True):
+        others = [place for place in choice if place != control.start]
+        near = min(others, key=lambda place: (abs(place - control.start), -place))
+        end = others[0] if near == others[-1] else others[-1]
+        picked.append([near, end] if control.kind == "menu" else [near])
     return picked
 
 
