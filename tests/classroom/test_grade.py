@@ -188,7 +188,7 @@ def test_an_interrupt_keeps_what_is_finished(course: Assignment, submissions: Pa
     handed_in.mkdir()
     for one in sorted(submissions.iterdir())[:10]:
         (shutil.copytree if one.is_dir() else shutil.copy)(one, handed_in / one.name)
-    command = [sys.executable, "-m", "tests.tools.classroom.grade", handed_in, "--to", to, "--at-once", "2"]
+    command = [sys.executable, "-m", "tests.tools.classroom.grade", handed_in, "--to", to, "--at-once", str(AT_ONCE)]
     command += ["--notebooks", course.path.parent, "--cell-seconds", "4", "--seconds", "60", "--megabytes", "2000"]
     finished = to / "finished"
     # What was started in a shell's background ignores SIGINT, and so would all that it starts.

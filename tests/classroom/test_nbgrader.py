@@ -26,7 +26,7 @@ COMMANDS = """
 import json
 from nbgrader.api import Gradebook
 from nbgrader.apps import AutogradeApp, GenerateAssignmentApp
-limits = ["--Execute.timeout=5", "--Execute.iopub_timeout=60"]
+limits = ["--Execute.timeout=3", "--Execute.iopub_timeout=60"]
 for command, options in ((GenerateAssignmentApp, []), (AutogradeApp, limits)):
     command.launch_instance(["01_small", *options])
     command.clear_instance()
