@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -48,9 +49,9 @@ def record_all(into: Path, sample: bool, at_once: int) -> None:
     """Record what is missing, some notebooks at once. Raises RuntimeError when one fails."""
     missing = [path for path in NOTEBOOKS if not any(finished(path, into, kind).exists() for kind in {False, sample})]
     missing.sort(key=lambda path: LONGEST_FIRST.index(path.name[:2]) if path.name[:2] in LONGEST_FIRST else 9)
-    # A process imports as much as a kernel, and takes one notebook after the other.
-    fresh = multiprocessing.get_context("spawn")
-    with course_environment(), ProcessPoolExecutor(at_once, fresh) as pool:
+    # A process imports as much as a kernel, and takes one notebook after the other. Ctrl-C ends it with its work.
+    fresh, ends = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_DFL)
+    with course_environment(), ProcessPoolExecutor(at_once, fresh, signal.signal, ends) as pool:
         begun = time.monotonic()
         at_work = {pool.submit(record, path, into, sample): path for path in missing}
         for done in as_completed(at_work):
