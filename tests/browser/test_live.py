@@ -46,7 +46,6 @@ live = live_training(
 )
 live
 """
-OpenNotebook = Callable[..., Notebook]
 Shown = tuple[Notebook, LivePart]
 
 
@@ -307,7 +306,7 @@ def test_reload_with_the_kernel_alive(shown: Shown) -> None:
 
 
 def test_committed_file_opened_afresh_shows_the_final_curve(
-    kept_open: Notebook, open_notebook: OpenNotebook, lab: Lab
+    kept_open: Notebook, open_notebook: Callable[..., Notebook], lab: Lab
 ) -> None:
     # What the refresh tool commits: outputs of a complete run, without the widget view.
     kept_open.write(IMPORTS, "os.environ['EPOCH_SYNC'] = '1'", LIVE, "del os.environ['EPOCH_SYNC']")

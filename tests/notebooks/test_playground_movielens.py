@@ -12,7 +12,7 @@ LINE = 'SOURCE = "embedded"'
 
 
 def test_the_notebook_runs_on_movielens_and_its_search_reaches_0_860(movielens, monkeypatch) -> None:  # noqa: F811
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # searches on all cores are what the strict run of this notebook has
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # its strict run covers searches on all cores
     path = NOTEBOOKS / "04_hyperparameter_playground.ipynb"
     notebook = nbformat.read(path, as_version=4)
     changed = [cell for cell in notebook.cells if cell.cell_type == "code" and LINE in cell.source]

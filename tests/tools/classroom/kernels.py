@@ -79,7 +79,7 @@ def run_cells(sources: list[str], folder: Path, limits: Limits, prepare: str = "
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as room:
         copy = shutil.copytree(folder, Path(room) / folder.name, ignore=shutil.ignore_patterns(".*", "__pycache__"))
-        return asyncio.run(_run(sources, copy, limits, prepare, Path(room)))
+        return asyncio.run(_run(sources, copy, limits, prepare))
 
 
 @asynccontextmanager
@@ -92,9 +92,9 @@ async def _ended(manager: AsyncKernelManager) -> AsyncIterator[None]:
             await manager.shutdown_kernel(now=True)
 
 
-async def _run(sources: list[str], folder: Path, limits: Limits, prepare: str, room: Path) -> Outcome:
+async def _run(sources: list[str], folder: Path, limits: Limits, prepare: str) -> Outcome:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    manager = _LimitedManager(limits.megabytes, room)
+    manager = _LimitedManager(limits.megabytes, folder.parent)
     client = NotebookClient(
         notebook, km=manager, timeout=limits.cell_seconds, interrupt_on_timeout=True, allow_errors=True,
         store_widget_state=False, shutdown_kernel="immediate", record_timing=False,
